@@ -10,6 +10,8 @@
 #include "agent/node/history.h"
 #include "agent/node/host_mask.h"
 #include "agent/node/host_probe.h"
+#include "agent/node/image_analysis.h"
+#include "agent/node/image_orders.h"
 #include "agent/node/images.h"
 #include "agent/node/logs.h"
 #include "agent/sandbox/late.h"
@@ -19,6 +21,7 @@
 #include "agent/sources/clock_source.h"
 #include "agent/sources/controller_source.h"
 #include "agent/sources/restore.h"
+#include "agent/streams/image_stream.h"
 #include "agent/streams/log_stream.h"
 #include "agent/streams/stream_link.h"
 
@@ -90,11 +93,17 @@ static int make_folders(struct agent *agent, struct err *e)
 static void keep_init(struct agent *agent)
 {
     struct err e;
+    struct stat st;
     snprintf(agent->init_path, sizeof agent->init_path, "%s/init", agent->conf->state_dir);
-    if (!own_copy_make(agent->conf->init_path, agent->init_path, &e))
-        return;
-    log_warn("agent", "the installed init is used directly, although an upgrade may replace it: %s", e.text);
-    snprintf(agent->init_path, sizeof agent->init_path, "%s", agent->conf->init_path);
+    if (own_copy_make(agent->conf->init_path, agent->init_path, &e)) {
+        log_warn("agent", "the installed init is used directly, although an upgrade may replace it: %s",
+                 e.text);
+        snprintf(agent->init_path, sizeof agent->init_path, "%s", agent->conf->init_path);
+    }
+    if (!stat(agent->init_path, &st)) {
+        agent->init_device = st.st_dev;
+        agent->init_inode = st.st_ino;
+    }
 }
 
 /*
@@ -146,6 +155,19 @@ static int make_uplink(struct agent *agent, struct err *e)
 }
 
 /*
+ * Where the kernel groups the processes of a session (sched_autogroup_enabled), the priority of a thread only
+ * counts within its session. Where this session is the agent's own, its priority is raised, too.
+ */
+static void raise_session(void)
+{
+    FILE *f = getsid(0) == getpid() ? fopen("/proc/self/autogroup", "we") : NULL;
+    if (f && (fprintf(f, "%d", URGENT_NICE) < 0 || fflush(f)))
+        log_warn("agent", "the agent's session runs with normal priority: %s", strerror(errno));
+    if (f)
+        fclose(f);
+}
+
+/*
  * Starts the disk's threads first: they, and the mkfs that they run, keep the normal priority. The loop, the
  * threads that end sandboxes and the alarm run before Docker and everything else on this host, because
  * deadlines depend on them.
@@ -155,6 +177,7 @@ static int start_threads(struct agent *agent, struct err *e)
     int rc = worker_new(&agent->worker, agent->loop, DISK_THREADS, e);
     if (!rc && setpriority(PRIO_PROCESS, 0, URGENT_NICE))
         log_warn("agent", "the agent runs with normal priority: %s", strerror(errno));
+    raise_session();
     if (!rc)
         rc = worker_new(&agent->signallers, agent->loop, SIGNAL_THREADS, e);
     if (!rc)
@@ -180,6 +203,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     agent->loop = loop;
     agent->conf = conf;
     agent->reconciler = reconciler_new();
+    agent->traces = trace_table_new();
     agent->engine = engine_new(loop, &agent_engine_ops, agent);
     agent->cleanup_number = wall_now_ms() << 10; /* rises over restarts */
     agent->cleaned_ms = loop_now_ms();
@@ -214,6 +238,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     agent_logs_start(agent);
     agent_take_log_init(agent);
     agent->log_streams = log_streams_new(agent);
+    agent->image_analysis = image_analysis_new(agent);
+    agent->image_streams = image_streams_new(agent);
     agent->stream_link = stream_link_new(agent);
     turns_init(&agent->turns,
                &(struct turns_bounds){.places = places_of(conf), .long_most = STARTS_LONG_MOST});
@@ -226,10 +252,12 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
 
 int agent_start(struct agent *agent, struct err *e)
 {
+    agent->image_changes = 1;
     int rc = agent_restore_records(agent, e);
     if (rc)
         return rc;
     agent_images_load(agent);
+    agent->image_orders = image_orders_new(agent);
     agent_outbox_restore(agent);
     agent_tick_start(agent); /* sandboxes past their deadline end in the first turn, with or without Docker */
     agent_meet_docker(agent);
@@ -255,11 +283,16 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->sampling);
     timer_stop(&agent->docker_retry);
     timer_stop(&agent->dialing);
+    timer_stop(&agent->members_looking);
     agent_base_stop(agent);
+    image_orders_stop(agent->image_orders);
     uplink_free(agent->uplink);
     stream_link_free(agent->stream_link);
     agent->stream_link = NULL;
     docker_free(agent->docker);
+    image_orders_free(agent->image_orders);
+    image_analysis_free(agent->image_analysis);
+    image_streams_free(agent->image_streams);
     agent_late_free(agent);
     cleanup_free(agent);
     worker_free(agent->signallers);
@@ -274,6 +307,7 @@ void agent_free(struct agent *agent)
     cgroup_alarm_free(agent->alarm);
     engine_free(agent->engine);
     reconciler_free(agent->reconciler);
+    trace_table_free(agent->traces);
     docker_facts_fini(&agent->docker_facts);
     secrets_free(agent->secrets);
     free(agent->seccomp);

@@ -98,6 +98,12 @@ static const struct conf_row rows[] = {
      "agent cleans up by itself."},
     {"image_keep_hours", "CORRAL_IMAGE_KEEP_HOURS", CONF_UINT, AT(image_keep_hours), "168", 1, 87600, NULL,
      true, false, "How long an image that the agent pulled stays after its last use."},
+    {"image_disk_high_percent", "CORRAL_IMAGE_DISK_HIGH_PERCENT", CONF_UINT, AT(image_disk_high_percent),
+     "85", 1, 100, NULL, true, false,
+     "If more of the disk of Docker's images is in use, a cleanup removes images that the agent pulled and "
+     "nobody uses, the longest unused first; 100: none."},
+    {"image_disk_low_percent", "CORRAL_IMAGE_DISK_LOW_PERCENT", CONF_UINT, AT(image_disk_low_percent), "80",
+     0, 100, NULL, true, false, "…until no more than this is in use."},
     {"log_retention_hours", "CORRAL_LOG_RETENTION_HOURS", CONF_UINT, AT(log_retention_hours), "24", 0, 8760,
      NULL, true, false, "How long the output of a sandbox's command is kept after its end; 0: not at all."},
     {"log_budget_bytes", "CORRAL_LOG_BUDGET_BYTES", CONF_BYTES, AT(log_budget_bytes), "2G", 0, 0, NULL, true,

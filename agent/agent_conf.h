@@ -18,7 +18,7 @@ struct agent_conf {
     uint64_t cpu_warning, cpu_clear, cpu_seconds, episode_seconds;
     uint64_t disk_warning, disk_clear, pids_warning, pids_clear;
     char *idle_action;
-    uint64_t cleanup_interval_minutes, image_keep_hours;
+    uint64_t cleanup_interval_minutes, image_keep_hours, image_disk_high_percent, image_disk_low_percent;
     uint64_t log_retention_hours, log_budget_bytes; /* of sandboxes' output after their end */
     char *log_level, *pid_file;
 };

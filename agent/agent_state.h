@@ -16,14 +16,19 @@
 #include "agent/uplink/uplink.h"
 
 #include "common/io/worker.h"
+#include "common/model/trace_table.h"
 #include "proto/node_codec.h"
 
+struct image_analysis;
+struct image_orders_run;
+struct image_streams;
 struct init_follower;
 struct logs;
 struct log_streams;
 struct runtime;
 struct secrets;
 struct stream_link;
+struct stream_yield;
 
 #define PLAIN_IMAGES_MAX 64
 
@@ -51,10 +56,14 @@ struct agent {
     struct runtime *runtimes;
     const struct init_follower *follower; /* of the processes inside; NULL: nobody */
     struct stream_link *stream_link;
-    struct logs *logs;               /* node/logs.h */
-    struct log_streams *log_streams; /* streams/log_stream.h */
-    struct turns log_turns;          /* reads of logs of sandboxes that end */
-    uint64_t logs_lost;              /* logs that could not be kept, since the start */
+    struct stream_yield *stream_yield;     /* streams/stream_yield.h */
+    struct logs *logs;                     /* node/logs.h */
+    struct log_streams *log_streams;       /* streams/log_stream.h */
+    struct turns log_turns;                /* reads of logs of sandboxes that end */
+    uint64_t logs_lost;                    /* logs that could not be kept, since the start */
+    struct image_analysis *image_analysis; /* node/image_analysis.h */
+    struct image_orders_run *image_orders; /* node/image_orders.h */
+    struct image_streams *image_streams;   /* streams/image_stream.h */
     struct docker *docker;
     struct docker_facts docker_facts;
     uint32_t enforces; /* as probed when Docker last described itself */
@@ -73,16 +82,21 @@ struct agent {
     uint64_t dropped;         /* dropped by the outbox: how many are already logged */
     bool dropping;            /* that it drops is already logged */
     struct uplink *uplink;
-    struct secrets *secrets; /* sandbox/environment.h */
+    struct trace_table *traces; /* of the requests that caused what sandboxes should be */
+    struct secrets *secrets;    /* sandbox/environment.h */
     char node[NODE_NAME_MAX + 1];
     char boot_id[37], state_id[33];
     char records_dir[256], links_dir[256], init_path[256]; /* init_path: in each sandbox */
+    dev_t init_device;                                     /* of the file at init_path */
+    ino_t init_inode;                                      /* 0: not known */
     char *seccomp;                                         /* the profile's text, owned; NULL: Docker's own */
     struct string_list masked, read_only;                  /* of /proc and /sys, in each sandbox */
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not finished closing a session; 0: it has */
     struct image_memory images;
     struct plain_images plain_images;
+    uint64_t image_changes;       /* events about images that Docker reported, and 1 */
+    struct timer members_looking; /* sandbox/member.h */
     struct base_image base;
     struct turns turns;
     struct late *late; /* containers that may still appear after their request was given up */
@@ -94,5 +108,13 @@ struct agent {
     uint64_t cleaned_ms;                  /* when the latest complete cleanup began */
     struct timer tick, sampling, docker_retry, dialing;
 };
+
+/* For a log line about a sandbox: the trace of the request that its latest desired state comes from. */
+static inline const char *agent_trace_mark(const struct agent *agent, const struct sandbox_id *id,
+                                           char out[static TRACE_MARK_MAX])
+{
+    struct trace trace = trace_table_get(agent->traces, id, 0);
+    return trace_mark(&trace, out);
+}
 
 #endif

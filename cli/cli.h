@@ -155,6 +155,10 @@ int cli_list(struct cli *cli, const char *path, const struct column *columns, si
 /* Makes the request and prints the object in the answer, if there is one. */
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body);
 
+/* Changes an object (PATCH) and shows the result; an empty body is a usage error that names an example. Takes
+ * body. */
+int cli_change(struct cli *cli, const char *path, json_t *body, const char *example);
+
 /* Says on stderr that the server answered 202, unless that was asked for. */
 void cli_tell_later(const struct cli *cli, const struct cli_answer *answer, const char *what);
 

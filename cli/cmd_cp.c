@@ -14,6 +14,7 @@
 
 static const struct opt options[] = {
     {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
+    {"auto-resume", 0, OPT_FLAG, NULL, NULL, AUTO_RESUME_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -91,8 +92,12 @@ static int copy_in(struct cli *cli, const char *from, struct cp_place *to)
     CLEANUP(mem_free_ptr) char *real = NULL, *path = NULL;
     if (!strcmp(from, "-"))
         return cp_in_archive(cli, to);
-    if (!(real = realpath(from, NULL)))
-        return refuse(from, "cannot be found");
+    if (!(real = realpath(from, NULL))) {
+        struct stat st;
+        if (stat(from, &st)) /* of a pipe, such as <(command), there is no path */
+            return refuse(from, "cannot be found");
+        real = mem_strdup(from);
+    }
     bool folder = is_folder(real);
     if (!folder && ends_with_slash(from))
         return refuse(from, "is no folder");
@@ -151,7 +156,10 @@ static int find_place(struct cli *cli, const char *text, struct cp_place *place,
     if (asprintf(path, "%s%s", colon[1] == '/' ? "" : "/workspace/", colon + 1) < 0)
         abort();
     int rc = lookup_sandbox(cli, name, id);
-    *place = (struct cp_place){.id = *id, .path = *path, .admin_access = cli_option(cli, "admin-access")};
+    *place = (struct cp_place){.id = *id,
+                               .path = *path,
+                               .admin_access = cli_option(cli, "admin-access"),
+                               .auto_resume = cli_option(cli, "auto-resume")};
     return rc;
 }
 

@@ -15,6 +15,7 @@ static const struct opt exec_options[] = {
     EXEC_OPTIONS,
     ESCAPE_OPTION,
     {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
+    {"auto-resume", 0, OPT_FLAG, NULL, NULL, AUTO_RESUME_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 

@@ -17,6 +17,7 @@ static const struct opt options[] = {
     {"pid", 'p', OPT_NUMBER, "N", NULL, "Attach to this process (corral ps) instead of a new shell."},
     ESCAPE_OPTION,
     {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
+    {"auto-resume", 0, OPT_FLAG, NULL, NULL, AUTO_RESUME_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -39,6 +40,8 @@ static char *path_of(const struct cli *cli, const char *id, int argc, char **arg
     }
     if (cli_option(cli, "admin-access"))
         fputs("&admin_access=true", text);
+    if (cli_option(cli, "auto-resume"))
+        fputs("&auto_resume=true", text);
     fclose(text);
     return out;
 }

@@ -12,6 +12,7 @@ static int node_ls(struct cli *cli, int argc, char **argv)
         {"REGION", "region", AS_TEXT, 4},
         {"SANDBOXES", "reserved.sandboxes", AS_TEXT, 1},
         {"OF", "capacity.sandboxes", AS_TEXT, 5},
+        {"WARM", "warm.sandboxes", AS_TEXT, 4},
         {"MEMORY", "reserved.memory_bytes", AS_BYTES, 2},
         {"OF", "capacity.memory_bytes", AS_BYTES, 5},
         {"CPU", "reserved.cpu_millis", AS_TEXT, 3},

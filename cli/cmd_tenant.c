@@ -129,9 +129,15 @@ static const struct opt key_options[] = {
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
+/* Of a user, for administrators; user NULL: one's own. */
+static char *keys_path(const char *user)
+{
+    return user ? cli_path("/sandbox/system/users/%s/keys", user) : cli_path("/sandbox/keys");
+}
+
 static int key_add(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys", argv[0]);
+    CLEANUP(mem_free_ptr) char *path = keys_path(argc ? argv[0] : NULL);
     json_t *body = cli_body(cli);
     if (!json_object_get(body, "name"))
         json_object_set_new(body, "name", json_string("default"));
@@ -140,10 +146,10 @@ static int key_add(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_key_add = {
     .name = "key add",
-    .args = "USER",
-    .help = "Creates an API key for a user (by id) and shows it, only this once.",
+    .args = "[USER]",
+    .help = "Creates an API key for a user (by id), or of one's own, and shows it, only this once.",
     .options = key_options,
-    .least = 1,
+    .least = 0,
     .most = 1,
     .run = key_add,
 };
@@ -160,27 +166,22 @@ static int key_ls(struct cli *cli, int argc, char **argv)
         {"USED", "last_used_at", AS_AGO, 4},
         {"REVOKED", "revoked_at", AS_AGO, 4},
     };
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys", argv[0]);
+    CLEANUP(mem_free_ptr) char *path = keys_path(argc ? argv[0] : NULL);
     return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
 }
 
 const struct command cmd_key_ls = {.name = "key ls",
-                                   .args = "USER",
-                                   .help = "Lists a user's API keys.",
+                                   .args = "[USER]",
+                                   .help = "Lists a user's API keys, or one's own.",
                                    .list = true,
-                                   .least = 1,
+                                   .least = 0,
                                    .most = 1,
                                    .run = key_ls};
 
 static int key_set(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys/%s", argv[0], argv[1]);
-    json_t *body = cli_body(cli);
-    if (!json_object_size(body)) {
-        json_decref(body);
-        return cli_usage(cli, "name what to change, such as --scope read");
-    }
-    return cli_show(cli, "PATCH", path, body);
+    return cli_change(cli, path, cli_body(cli), "--scope read");
 }
 
 const struct command cmd_key_set = {
@@ -195,14 +196,18 @@ const struct command cmd_key_set = {
 
 static int key_rm(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(mem_free_ptr) char *before = cli_path("/sandbox/system/users/%s/keys/", argv[0]);
-    return cli_each(cli, "DELETE", before, "", argc - 1, argv + 1);
+    int first = strncmp(argv[0], "key_", 4) != 0;
+    if (argc == first)
+        return cli_usage(cli, "name the keys to revoke, by id");
+    CLEANUP(mem_free_ptr)
+    char *before = first ? cli_path("/sandbox/system/users/%s/keys/", argv[0]) : cli_path("/sandbox/keys/");
+    return cli_each(cli, "DELETE", before, "", argc - first, argv + first);
 }
 
 const struct command cmd_key_rm = {.name = "key rm",
-                                   .args = "USER KEY...",
-                                   .help = "Revokes API keys (by id) immediately.",
-                                   .least = 2,
+                                   .args = "[USER] KEY...",
+                                   .help = "Revokes API keys (by id) immediately: of a user, or one's own.",
+                                   .least = 1,
                                    .most = -1,
                                    .run = key_rm};
 
@@ -236,6 +241,10 @@ static const struct opt tier_options[] = {
     {"violation", 0, OPT_PAIR, "LEVEL=N", NULL,
      "A violation threshold of its new sandboxes, in percent, such as memory_warning=80; an empty value "
      "stands for the node's; may be given again."},
+    {"image", 0, OPT_LIST, "PATTERN", "images",
+     "Images that its users may run, such as docker.io/library/*; may be given again. Default: all that the "
+     "registries of the installation allow."},
+    {"any-image", 0, OPT_FLAG, NULL, NULL, "Its users may run all of these again."},
     {"no-warm-starts", 0, OPT_FLAG, NULL, NULL, "Its sandboxes never come from the warm pool."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
@@ -243,7 +252,7 @@ static const struct opt tier_options[] = {
 /* The body of a change of a tier; NULL after printing an error. */
 static json_t *tier_body(struct cli *cli)
 {
-    json_t *body = json_object(), *levels = json_object();
+    json_t *body = cli_body(cli), *levels = json_object();
     bool good = !cli_each_option(cli, "limit", put_override, body) &&
                 !cli_each_option(cli, "violation", put_override, levels);
     if (json_object_size(levels))
@@ -254,6 +263,8 @@ static json_t *tier_body(struct cli *cli)
         (void)cli_usage(cli, "--limit and --violation take NAME=NUMBER");
         return NULL;
     }
+    if (cli_option(cli, "any-image"))
+        json_object_set_new(body, "images", json_null());
     if (cli_option(cli, "no-warm-starts"))
         json_object_set_new(body, "warm_starts", json_false());
     return body;

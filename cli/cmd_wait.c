@@ -1,4 +1,4 @@
-/* Waiting for states of sandboxes, their events, and the quota. */
+/* Waiting for states of sandboxes, and the quota. */
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/steady.h"
@@ -81,33 +81,6 @@ const struct command cmd_wait = {
     .least = 1,
     .most = 1,
     .run = wait_for,
-};
-
-static int events(struct cli *cli, int argc, char **argv)
-{
-    static const struct column columns[] = {
-        {"AGO", "at", AS_AGO, 0},
-        {"TYPE", "type", AS_TEXT, 0},
-        {"SANDBOX", "sandbox_id", AS_TEXT, 1},
-        {"REASON", "data.reason", AS_TEXT, 2},
-        {"DETAIL", "data.detail", AS_TEXT, 3},
-    };
-    CLEANUP(mem_free_ptr) char *id = NULL;
-    int rc = argc ? lookup_sandbox(cli, argv[0], &id) : CLI_DONE;
-    if (rc)
-        return rc;
-    CLEANUP(mem_free_ptr)
-    char *path = argc ? cli_path("/sandbox/%s/events", id) : cli_path("/sandbox/events");
-    return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
-}
-
-const struct command cmd_events = {
-    .name = "events",
-    .args = "[SANDBOX]",
-    .help = "Shows what happened and why, oldest first.",
-    .most = 1,
-    .list = true,
-    .run = events,
 };
 
 static int quota(struct cli *cli, int argc, char **argv)

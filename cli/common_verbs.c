@@ -62,6 +62,16 @@ int cli_show(struct cli *cli, const char *method, const char *path, json_t *body
     return rc;
 }
 
+int cli_change(struct cli *cli, const char *path, json_t *body, const char *example)
+{
+    if (json_object_size(body))
+        return cli_show(cli, "PATCH", path, body);
+    json_decref(body);
+    char usage[120];
+    snprintf(usage, sizeof usage, "name what to change, such as %s", example);
+    return cli_usage(cli, usage);
+}
+
 /* The result for one argument: the server's object, or an object with the id. */
 static json_t *done_to(const struct cli_answer *answer, const char *id)
 {

@@ -8,7 +8,7 @@
 struct cp_place {
     const char *id;
     const char *path; /* absolute */
-    bool admin_access;
+    bool admin_access, auto_resume;
 };
 
 /* The path of a request about the place: kind is "files" or "archive"; more is added to its query. The

@@ -24,8 +24,9 @@ char *cp_url(const struct cp_place *place, const char *kind, const char *more)
 {
     char *out = NULL;
     CLEANUP(mem_free_ptr) char *path = cli_path("%s", place->path);
-    if (asprintf(&out, "/sandbox/%s/%s?path=%s%s%s", place->id, kind, path, more,
-                 place->admin_access ? "&admin_access=true" : "") < 0)
+    if (asprintf(&out, "/sandbox/%s/%s?path=%s%s%s%s", place->id, kind, path, more,
+                 place->admin_access ? "&admin_access=true" : "",
+                 place->auto_resume ? "&auto_resume=true" : "") < 0)
         abort();
     return out;
 }
@@ -78,10 +79,10 @@ int cp_in_file(struct cli *cli, const char *file, const struct cp_place *place)
         complain(&none, file, strerror(errno));
         return CLI_REFUSED;
     }
-    bool regular = S_ISREG(st.st_mode);
+    bool regular = S_ISREG(st.st_mode), sized = regular && st.st_size; /* files of /proc say 0 */
     snprintf(mode, sizeof mode, "&mode=%04o", st.st_mode & 0777);
     CLEANUP(mem_free_ptr) char *url = cp_url(place, "files", regular ? mode : "");
-    int rc = send_one(cli, fd, file, regular ? st.st_size : -1, url);
+    int rc = send_one(cli, fd, file, sized ? st.st_size : -1, url);
     close(fd);
     return rc;
 }

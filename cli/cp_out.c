@@ -110,11 +110,13 @@ static void keep_times(struct pull *pull, int fd)
         (void)futimens(fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_sec = modified}});
 }
 
-/* Written beside the file, which is replaced when all has come. */
+/* Written beside the file, which is replaced when all has come. A name may be as long as names can be, so
+ * none is made of it. */
 static int replace_file(struct cli *cli, struct pull *pull, const char *file)
 {
     CLEANUP(mem_free_ptr) char *draft = NULL;
-    if (asprintf(&draft, "%s.corral-XXXXXX", file) < 0)
+    const char *slash = strrchr(file, '/');
+    if (asprintf(&draft, "%.*s.corral-XXXXXX", slash ? (int)(slash + 1 - file) : 0, file) < 0)
         abort();
     int fd = mkostemp(draft, O_CLOEXEC);
     if (fd < 0)

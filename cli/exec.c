@@ -63,9 +63,21 @@ static char *process_path(const struct exec *e, const char *more)
     return path;
 }
 
+/* Only the start resumes the sandbox: who pauses it later means the command, too. */
+static char *start_path(const struct exec *e)
+{
+    char *path = NULL;
+    const char *resumes = !cli_option(e->cli, "auto-resume") ? ""
+                          : e->query[0]                      ? "&auto_resume=true"
+                                                             : "?auto_resume=true";
+    if (asprintf(&path, "/sandbox/%s/processes%s%s", e->id, e->query, resumes) < 0)
+        abort();
+    return path;
+}
+
 static int start(struct exec *e, int argc, char **argv)
 {
-    CLEANUP(mem_free_ptr) char *path = NULL;
+    CLEANUP(mem_free_ptr) char *path = start_path(e);
     struct cli_answer answer;
     uint16_t rows, columns;
     json_t *body = exec_request(e->cli, argc, argv);
@@ -75,8 +87,6 @@ static int start(struct exec *e, int argc, char **argv)
     } else {
         exec_request_held(body, GRACE_S, e->sends);
     }
-    if (asprintf(&path, "/sandbox/%s/processes%s", e->id, e->query) < 0)
-        abort();
     cli_interruptible(e->cli, !e->has_tty); /* one that is held and that nobody knows of ends by itself */
     int rc = cli_call(e->cli, "POST", path, body, &answer);
     e->pid = rc ? 0 : json_integer_value(json_object_get(answer.json, "pid"));

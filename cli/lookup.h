@@ -8,6 +8,9 @@
 #define ADMIN_ACCESS_HELP                                                                                    \
     "As an administrator, enter another user's sandbox: it is audited, and its owner gets an event."
 
+/* Help of --auto-resume. */
+#define AUTO_RESUME_HELP "Resume the sandbox first if it is paused."
+
 /*
  * Fills *id, which is then the caller's. A whole id is not looked up; a live sandbox comes before one that
  * has ended. CLI_REFUSED, with an error printed, where none or several are meant.

@@ -117,12 +117,13 @@ static enum table_colour colour_of(const json_t *value, enum column_format forma
     static const struct {
         const char *state;
         enum table_colour colour;
-    } states[] = {{"running", TABLE_GREEN},   {"healthy", TABLE_GREEN},   {"ready", TABLE_GREEN},
-                  {"pending", TABLE_YELLOW},  {"starting", TABLE_YELLOW}, {"paused", TABLE_YELLOW},
-                  {"stopping", TABLE_YELLOW}, {"degraded", TABLE_YELLOW}, {"cordoned", TABLE_YELLOW},
-                  {"draining", TABLE_YELLOW}, {"stopped", TABLE_DIM},     {"failed", TABLE_RED},
-                  {"lost", TABLE_RED},        {"unhealthy", TABLE_RED},   {"unreachable", TABLE_RED},
-                  {"unresponsive", TABLE_RED}};
+    } states[] = {{"running", TABLE_GREEN},    {"healthy", TABLE_GREEN},   {"ready", TABLE_GREEN},
+                  {"pending", TABLE_YELLOW},   {"starting", TABLE_YELLOW}, {"paused", TABLE_YELLOW},
+                  {"stopping", TABLE_YELLOW},  {"degraded", TABLE_YELLOW}, {"cordoned", TABLE_YELLOW},
+                  {"draining", TABLE_YELLOW},  {"stopped", TABLE_DIM},     {"failed", TABLE_RED},
+                  {"lost", TABLE_RED},         {"unhealthy", TABLE_RED},   {"unreachable", TABLE_RED},
+                  {"unresponsive", TABLE_RED}, {"firing", TABLE_RED},      {"critical", TABLE_RED},
+                  {"warning", TABLE_YELLOW},   {"resolved", TABLE_DIM}};
     double percent = json_number_value(value);
     if (format == AS_PERCENT)
         return percent >= VERY_HIGH ? TABLE_RED : percent >= HIGH ? TABLE_YELLOW : TABLE_PLAIN;

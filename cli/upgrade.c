@@ -75,13 +75,14 @@ static void end_header(struct upgrade *u)
         u->input_from = number;
     }
     u->name_len = u->value_len = 0;
+    u->has_value = false;
     u->name[0] = u->value[0] = 0;
 }
 
 static int on_name(http_parser *parser, const char *bytes, size_t len)
 {
     struct upgrade *u = parser->data;
-    if (u->value_len)
+    if (u->has_value)
         end_header(u);
     add(u->name, sizeof u->name, &u->name_len, bytes, len);
     return 0;
@@ -90,6 +91,7 @@ static int on_name(http_parser *parser, const char *bytes, size_t len)
 static int on_value(http_parser *parser, const char *bytes, size_t len)
 {
     struct upgrade *u = parser->data;
+    u->has_value = true;
     add(u->value, sizeof u->value, &u->value_len, bytes, len);
     return 0;
 }
@@ -111,6 +113,8 @@ static int on_head(http_parser *parser)
         u->state = is_ours(u) ? UPGRADE_OPEN : UPGRADE_BROKEN;
     else if (u->status < 300)
         u->state = UPGRADE_BROKEN;
+    if (u->state == UPGRADE_OPEN)
+        return 2; /* it has no body, whatever its headers say: what follows are frames */
     return u->state == UPGRADE_BROKEN ? -1 : 0;
 }
 

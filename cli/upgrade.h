@@ -37,6 +37,7 @@ struct upgrade {
     http_parser parser;
     char name[32], value[64]; /* of the header that is read; longer ones are cut, and are none of ours */
     size_t name_len, value_len;
+    bool has_value; /* of this header, which may be empty */
     char accept[64], protocol[64], upgrade[64];
     char key[WEBSOCKET_KEY_LEN + 1];
 };

@@ -61,9 +61,20 @@ static const struct conf_row rows[] = {
      "it."},
     {"metrics_open", "CORRAL_METRICS_OPEN", CONF_BOOL, AT(metrics_open), "false", 0, 0, NULL, true, false,
      "Serve GET /metrics without authentication; else it needs an administrator's API key."},
+    {"metrics_listen_port", "CORRAL_METRICS_LISTEN_PORT", CONF_UINT, AT(metrics_listen_port), "0", 0, 65535,
+     NULL, false, false,
+     "Port of a listener for /metrics, /healthz and /readyz alone, beside the REST server; 0: none."},
+    {"metrics_listen_address", "CORRAL_METRICS_LISTEN_ADDRESS", CONF_IP, AT(metrics_listen_address),
+     "127.0.0.1", 0, 255, NULL, false, false,
+     "Address of that listener; any other than loopback needs tls_cert and tls_key."},
     {"cors_origins", "CORRAL_CORS_ORIGINS", CONF_LIST, AT(cors_origins), NULL, 0, 0, NULL, true, false,
      "Origins whose pages may send requests from a browser, such as https://console.example; * for any; "
      "empty: none."},
+    {"web_dir", "CORRAL_WEB_DIR", CONF_STRING, AT(web_dir), "/usr/local/share/corral/web", 0, 0, NULL, false,
+     false,
+     "Folder of the dashboard's files, which are served at / and read once, at the start; without them / "
+     "says "
+     "that they are missing."},
     {"ports_listen_port", "CORRAL_PORTS_LISTEN_PORT", CONF_UINT, AT(ports_listen_port), "3001", 0, 65535,
      NULL, false, false,
      "Port of the listener for the URLs of ports inside sandboxes, at listen_address and with its "
@@ -71,6 +82,14 @@ static const struct conf_row rows[] = {
     {"ports_domain", "CORRAL_PORTS_DOMAIN", CONF_STRING, AT(ports_domain), NULL, 0, 0, NULL, true, false,
      "Domain whose names all lead to that listener, such as ports.example or ports.example:3001: each port "
      "inside a sandbox then has an origin of its own; empty: they share one."},
+    {"webhook_allow_private", "CORRAL_WEBHOOK_ALLOW_PRIVATE", CONF_BOOL, AT(webhook_allow_private), "false",
+     0, 0, NULL, true, false,
+     "Deliver webhooks also to private, loopback and link-local addresses: users then reach what this "
+     "controller reaches."},
+    {"webhook_ca_file", "CORRAL_WEBHOOK_CA_FILE", CONF_STRING, AT(webhook_ca_file), NULL, 0, 0, NULL, true,
+     false,
+     "Certificates (PEM) of the CAs that certify receivers of webhooks; empty: those that this machine "
+     "trusts."},
     {"database_url", "CORRAL_DATABASE_URL", CONF_STRING, AT(database_url), "postgresql:///corral", 0, 0, NULL,
      false, true, "Connection URI of PostgreSQL."},
     {"database_connections", "CORRAL_DATABASE_CONNECTIONS", CONF_UINT, AT(database_connections), "8", 1, 64,
@@ -112,14 +131,41 @@ static const struct conf_row rows[] = {
      true, false, "Lifetime of a sandbox whose request names none."},
     {"max_total_sandboxes", "MAX_TOTAL_SANDBOXES", CONF_UINT, AT(max_total), "100", 0, 10000000, NULL, true,
      false, "Live sandboxes in the whole system."},
+    {"warm_min", "CORRAL_WARM_MIN", CONF_UINT, AT(warm_min), "4", 0, 256, NULL, true, false,
+     "Containers of the base image that stand ready on each node, so that a create starts in milliseconds."},
+    {"warm_max", "CORRAL_WARM_MAX", CONF_UINT, AT(warm_max), "32", 0, 256, NULL, true, false,
+     "Ready containers of all images on each node, as recent creates ask for them; 0: none, whatever "
+     "warm_min "
+     "says."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
      1440, NULL, true, false, "Time between cleanups of orphaned resources."},
+    {"expiry_notice_seconds", "CORRAL_EXPIRY_NOTICE_SECONDS", CONF_UINT, AT(expiry_notice_seconds), "300", 0,
+     86400, NULL, true, false,
+     "How long before its end a sandbox's user is notified, a tenth of its lifetime at most; 0: not at all."},
     {"keep_sample_days", "CORRAL_KEEP_SAMPLE_DAYS", CONF_UINT, AT(keep_sample_days), "7", 1, 3650, NULL, true,
      false, "How long resource samples are kept."},
+    {"keep_minute_days", "CORRAL_KEEP_MINUTE_DAYS", CONF_UINT, AT(keep_minute_days), "30", 1, 3650, NULL,
+     true, false, "How long the least, mean and greatest values of each minute of a sandbox are kept."},
+    {"keep_hour_days", "CORRAL_KEEP_HOUR_DAYS", CONF_UINT, AT(keep_hour_days), "400", 1, 3650, NULL, true,
+     false, "How long the least, mean and greatest values of each hour of a sandbox are kept."},
     {"keep_activity_days", "CORRAL_KEEP_ACTIVITY_DAYS", CONF_UINT, AT(keep_activity_days), "30", 1, 3650,
      NULL, true, false, "How long it is kept what was done inside sandboxes."},
+    {"system_sample_seconds", "CORRAL_SYSTEM_SAMPLE_SECONDS", CONF_UINT, AT(system_sample_seconds), "60", 1,
+     3600, NULL, true, false, "Time between two samples of the whole system, for its history."},
+    {"recommendation_seconds", "CORRAL_RECOMMENDATION_SECONDS", CONF_UINT, AT(recommendation_seconds), "600",
+     1, 86400, NULL, true, false,
+     "Time between two looks at the figures of the system, for recommendations to administrators."},
+    {"keep_system_sample_days", "CORRAL_KEEP_SYSTEM_SAMPLE_DAYS", CONF_UINT, AT(keep_system_sample_days),
+     "30", 1, 3650, NULL, true, false,
+     "How long samples of the whole system are kept; after that, its history has hours and days."},
+    {"keep_system_days", "CORRAL_KEEP_SYSTEM_DAYS", CONF_UINT, AT(keep_system_days), "365", 1, 3650, NULL,
+     true, false, "How long the history of the whole system is kept, by hours and days."},
     {"keep_event_days", "CORRAL_KEEP_EVENT_DAYS", CONF_UINT, AT(keep_event_days), "90", 1, 3650, NULL, true,
      false, "How long events are kept."},
+    {"keep_delivery_days", "CORRAL_KEEP_DELIVERY_DAYS", CONF_UINT, AT(keep_delivery_days), "7", 1, 3650, NULL,
+     true, false,
+     "How long a delivery of a webhook is kept after it was delivered or given up, of each webhook the last "
+     "5,000."},
     {"keep_sandbox_days", "CORRAL_KEEP_SANDBOX_DAYS", CONF_UINT, AT(keep_sandbox_days), "90", 0, 36500, NULL,
      true, false, "How long a sandbox is kept after its end; 0: for ever."},
     {"keep_key_days", "CORRAL_KEEP_KEY_DAYS", CONF_UINT, AT(keep_key_days), "90", 0, 36500, NULL, true, false,
@@ -154,7 +200,7 @@ int ctl_conf_check_tls(const struct ctl_conf *conf, const char *address, struct 
         return err_set(e, ERR_CONFIG, "tls_cert and tls_key are given together or not at all");
     if (!cert && !is_loopback(address))
         return err_set(e, ERR_CONFIG,
-                       "listen_address %s is not loopback, and plain HTTP is served there only: set tls_cert "
+                       "address %s is not loopback, and plain HTTP is served there only: set tls_cert "
                        "and tls_key",
                        address);
     return 0;
@@ -180,10 +226,20 @@ static int check_ports(const struct ctl_conf *conf, struct err *e)
     return 0;
 }
 
+static int check_metrics(const struct ctl_conf *conf, struct err *e)
+{
+    uint64_t port = conf->metrics_listen_port;
+    if (!port)
+        return 0;
+    if (port == conf->listen_port || port == conf->ports_listen_port)
+        return err_set(e, ERR_CONFIG, "metrics_listen_port is the port of another listener");
+    return ctl_conf_check_tls(conf, conf->metrics_listen_address, e);
+}
+
 static int check(const void *values, struct err *e)
 {
     const struct ctl_conf *conf = values;
-    if (check_ports(conf, e))
+    if (check_ports(conf, e) || check_metrics(conf, e))
         return ERR_CONFIG;
     if (conf->body_bytes >= conf->request_bytes_per_key)
         return err_set(

@@ -14,9 +14,13 @@ struct ctl_conf {
     uint64_t auth_failures_per_second, auth_failures_burst;
     uint64_t rate_per_second, rate_burst, start_timeout_seconds, terminal_grace_seconds;
     bool metrics_open;
-    char *cors_origins;
+    char *metrics_listen_address;
+    uint64_t metrics_listen_port; /* 0: none */
+    char *cors_origins, *web_dir;
     uint64_t ports_listen_port; /* 0: none */
     char *ports_domain;
+    bool webhook_allow_private;
+    char *webhook_ca_file;
     /* PostgreSQL */
     char *database_url;
     uint64_t database_connections, database_read_connections;
@@ -28,11 +32,14 @@ struct ctl_conf {
 #define LIMIT(KIND, name, ...) uint64_t name;
 #include "common/model/limit.def"
     uint64_t lifetime_hours;
+    uint64_t warm_min, warm_max;
     uint64_t max_per_user, max_per_key, max_total;
-    uint64_t cleanup_interval_minutes;
+    uint64_t cleanup_interval_minutes, system_sample_seconds, recommendation_seconds;
+    uint64_t expiry_notice_seconds;
     /* upkeep */
-    uint64_t keep_sample_days, keep_activity_days, keep_event_days, keep_sandbox_days, keep_key_days,
-        keep_user_days, keep_node_days, keep_audit_days;
+    uint64_t keep_sample_days, keep_minute_days, keep_hour_days, keep_activity_days, keep_event_days,
+        keep_sandbox_days, keep_key_days, keep_user_days, keep_node_days, keep_audit_days, keep_delivery_days,
+        keep_system_sample_days, keep_system_days;
     char *log_level, *pid_file;
 };
 

@@ -184,12 +184,13 @@ struct key_list {
     unsigned missing;
 };
 
-static void print_key(void *arg, const char *key, uint64_t sandboxes)
+static void print_key(void *arg, const char *key, uint64_t sandboxes, uint64_t webhooks, uint64_t registries)
 {
     struct key_list *list = arg;
     bool here = secrets_has(list->secrets, key);
     list->missing += !here;
-    printf("%-32s %8" PRIu64 " %s\n", key, sandboxes, here ? "" : "missing in the key file");
+    printf("%-32s %8" PRIu64 " sandboxes %8" PRIu64 " webhooks %8" PRIu64 " registries %s\n", key, sandboxes,
+           webhooks, registries, here ? "" : "missing in the key file");
 }
 
 int verb_secrets_status(const struct program *program, int argc, char **argv)
@@ -204,7 +205,7 @@ int verb_secrets_status(const struct program *program, int argc, char **argv)
         rc = secrets_load(&secrets, conf.secrets_key_file, &e);
     struct key_list list = {.secrets = secrets};
     if (!rc && secrets)
-        printf("new environments are sealed with %s\n", secrets_sealing_id(secrets));
+        printf("new environments and secrets are sealed with %s\n", secrets_sealing_id(secrets));
     if (!rc)
         rc = db_secrets_in_use(conf.database_url, print_key, &list, &e);
     secrets_free(secrets);

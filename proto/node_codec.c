@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "proto/envelope.pb-c.h"
 #include "proto/node_fields.h"
+#include "proto/node_image_parts.h"
 #include "proto/node_parts.h"
 
 #include <stdlib.h>
@@ -129,6 +130,9 @@ static bool to_welcome(struct pb_arena *arena, const struct node_message *m, str
     welcome->settings = m->welcome.settings.item;
     welcome->n_settings = m->welcome.settings.count;
     welcome->streams = m->welcome.streams;
+    welcome->images = m->welcome.images;
+    welcome->process.data = (uint8_t *)m->welcome.process;
+    welcome->process.len = sizeof m->welcome.process;
     return lease_fits(m->welcome.lease_ms) &&
            pb_list_check(m->welcome.settings.item, m->welcome.settings.count, NODE_LABELS_MAX,
                          NODE_LABEL_MAX);
@@ -138,6 +142,11 @@ static bool from_welcome(const Corral__Envelope *in, struct node_message *m)
 {
     m->welcome.lease_ms = in->welcome->lease_ms;
     m->welcome.streams = in->welcome->streams;
+    m->welcome.images = in->welcome->images;
+    if (in->welcome->process.len == sizeof m->welcome.process)
+        memcpy(m->welcome.process, in->welcome->process.data, sizeof m->welcome.process);
+    else if (in->welcome->process.len)
+        return false;
     return lease_fits(in->welcome->lease_ms) &&
            pb_list_copy(&m->welcome.settings, in->welcome->settings, in->welcome->n_settings, NODE_LABELS_MAX,
                         NODE_LABEL_MAX);
@@ -160,12 +169,15 @@ static bool to_report(struct pb_arena *arena, const struct node_message *m, stru
     out->left_out_why = pb_alloc(arena, 1, sizeof in->left_out_why);
     return in->status_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
            in->violation_count <= NODE_REPORT_MAX && in->cleanup_count <= NODE_CLEANUPS_MAX &&
+           in->prune_count <= NODE_PRUNES_MAX &&
            pb_sentence(out->left_out_why, sizeof in->left_out_why, in->left_out_why) &&
            to_statuses(arena, in->statuses, in->status_count, faults, &out->statuses, &out->n_statuses) &&
            to_samples(arena, in->samples, in->sample_count, faults, &out->samples, &out->n_samples) &&
            to_violations(arena, in->violations, in->violation_count, faults, &out->violations,
                          &out->n_violations) &&
-           to_cleanups(arena, in->cleanups, in->cleanup_count, faults, &out->cleanups, &out->n_cleanups);
+           to_cleanups(arena, in->cleanups, in->cleanup_count, faults, &out->cleanups, &out->n_cleanups) &&
+           to_node_images(arena, &in->images, faults, &out->images) &&
+           to_prunes(arena, in->prunes, in->prune_count, faults, &out->prunes, &out->n_prunes);
 }
 
 static bool from_report(const Corral__Envelope *whole, struct node_message *m)
@@ -182,7 +194,10 @@ static bool from_report(const Corral__Envelope *whole, struct node_message *m)
            from_violations(in->violations, in->n_violations, NODE_REPORT_MAX, &m->faults, &out->violations,
                            &out->violation_count) &&
            from_cleanups(in->cleanups, in->n_cleanups, NODE_CLEANUPS_MAX, &m->faults, &out->cleanups,
-                         &out->cleanup_count);
+                         &out->cleanup_count) &&
+           from_node_images(in->images, &m->faults, &out->images) &&
+           from_prunes(in->prunes, in->n_prunes, NODE_PRUNES_MAX, &m->faults, &out->prunes,
+                       &out->prune_count);
 }
 
 static void fini_report(struct node_message *m)
@@ -191,6 +206,10 @@ static void fini_report(struct node_message *m)
     free(m->report.samples);
     free(m->report.violations);
     free(m->report.cleanups);
+    node_images_fini(&m->report.images);
+    for (size_t i = 0; i < m->report.prune_count; i++)
+        image_prune_report_fini(&m->report.prunes[i]);
+    free(m->report.prunes);
 }
 
 static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
@@ -229,13 +248,15 @@ static bool to_update(struct pb_arena *arena, const struct node_message *m, stru
     whole->update = out;
     UPDATE_FIELDS(COPY)
     to_cleanup_order(arena, &in->cleanup, &out->cleanup);
+    to_image_prune_order(arena, &in->prune, &out->prune);
     out->certificate.data = in->certificate;
     out->certificate.len = in->certificate_len;
     return in->certificate_len <= NODE_CERTIFICATE_MAX && in->desired_count <= NODE_UPDATE_MAX &&
            in->ack_count <= NODE_UPDATE_MAX &&
            to_desired_states(arena, in->desired_states, in->desired_count, faults, &out->desired_states,
                              &out->n_desired_states) &&
-           to_acks(arena, in->acks, in->ack_count, faults, &out->acks, &out->n_acks);
+           to_acks(arena, in->acks, in->ack_count, faults, &out->acks, &out->n_acks) &&
+           to_image_orders(arena, &in->images, faults, &out->images);
 }
 
 static bool from_update(const Corral__Envelope *whole, struct node_message *m)
@@ -245,11 +266,13 @@ static bool from_update(const Corral__Envelope *whole, struct node_message *m)
     UPDATE_FIELDS(COPY)
     LOWER(update_bounds, out);
     from_cleanup_order(in->cleanup, &out->cleanup);
+    from_image_prune_order(in->prune, &out->prune);
     return (!in->certificate.len ||
             from_bytes(&in->certificate, NODE_CERTIFICATE_MAX, &out->certificate, &out->certificate_len)) &&
            from_desired_states(in->desired_states, in->n_desired_states, NODE_UPDATE_MAX, &m->faults,
                                &out->desired_states, &out->desired_count) &&
-           from_acks(in->acks, in->n_acks, NODE_UPDATE_MAX, &m->faults, &out->acks, &out->ack_count);
+           from_acks(in->acks, in->n_acks, NODE_UPDATE_MAX, &m->faults, &out->acks, &out->ack_count) &&
+           from_image_orders(in->images, &m->faults, &out->images);
 }
 
 static void fini_update(struct node_message *m)
@@ -259,6 +282,7 @@ static void fini_update(struct node_message *m)
     free(m->update.desired_states);
     free(m->update.acks);
     free(m->update.certificate);
+    image_orders_fini(&m->update.images);
 }
 
 static bool to_refused(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,

@@ -22,6 +22,12 @@
 #define NODE_UPDATE_MAX       1024 /* items of each kind in an update */
 #define NODE_UPDATE_BYTES_MAX (1024 * 1024) /* of the specs in one update */
 #define NODE_CLEANUPS_MAX     16            /* in a report */
+#define NODE_IMAGES_MAX       1024          /* of a node; orders for a node */
+#define NODE_IMAGE_PIECE_MAX  256           /* images in a report, orders in an update */
+#define NODE_IMAGE_LAYERS_MAX 2048          /* of all pulls in a report */
+#define NODE_LOGINS_MAX       64            /* in an update */
+#define NODE_PRUNES_MAX       4             /* in a report */
+#define NODE_PRUNED_MAX       256           /* images in the result of one */
 #define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
 #define NODE_LABELS_MAX       64            /* number of labels, of runtimes, of settings */
 #define NODE_LABEL_MAX        255           /* bytes of one */
@@ -30,6 +36,7 @@
 #define NODE_SIGNATURE_MAX    512
 #define NODE_NONCE_LEN        32
 #define NODE_SESSION_LEN      16
+#define NODE_PROCESS_LEN      16
 
 /* Maxima of numbers (proto/node_fields.h says which one applies to which field). */
 #define NODE_NUMBER_MAX      ((uint64_t)1 << 53)             /* generations, numbers of updates */
@@ -113,9 +120,13 @@ struct node_report {
     struct cleanup_report *cleanups;
     size_t cleanup_count;
     uint64_t samples_dropped, violations_dropped; /* by this node, ever */
-    uint64_t left_out;                      /* items that it left out since its last report of this number */
-    char left_out_why[NODE_DETAIL_MAX + 1]; /* about the first of them */
-    uint64_t logs_lost;                     /* of ended sandboxes, since the agent's start */
+    uint64_t left_out;                       /* items that it left out since its last report of this number */
+    char left_out_why[NODE_DETAIL_MAX + 1];  /* about the first of them */
+    uint64_t logs_lost;                      /* of ended sandboxes, since the agent's start */
+    uint64_t starts_waiting, starts_wait_ms; /* starts that wait for a turn; the longest wait */
+    struct node_images images;               /* number 0 and no image: nothing is said of them */
+    struct image_prune_report *prunes;
+    size_t prune_count;
 };
 
 struct node_update {
@@ -129,6 +140,9 @@ struct node_update {
     uint64_t cleanups_acked;
     uint8_t *certificate; /* DER, NULL: none */
     size_t certificate_len;
+    struct image_orders images;     /* number 0: none */
+    struct image_prune_order prune; /* number 0: none */
+    uint64_t prunes_acked;
 };
 
 struct node_message {
@@ -146,7 +160,9 @@ struct node_message {
         struct {
             uint32_t lease_ms;
             struct string_list settings;
-            bool streams; /* a second connection is taken: its ticket is the session */
+            bool streams;                      /* a second connection is taken: its ticket is the session */
+            uint8_t process[NODE_PROCESS_LEN]; /* of the controller; all zero: it does not say */
+            bool images;                       /* reports of images are taken */
         } welcome;
         struct node_report report;
         uint64_t taken; /* NODE_POLL */

@@ -11,7 +11,8 @@
 #include "common/model/node_wire.h"
 #include "proto/node_codec.h"
 
-#define DESIRED_STATE_FIELDS(X) X(generation, NODE_NUMBER_MAX, 0) X(remaining_ms, NODE_LIFE_MAX_MS, 0)
+#define DESIRED_STATE_FIELDS(X)                                                                              \
+    X(generation, NODE_NUMBER_MAX, 0) X(remaining_ms, NODE_LIFE_MAX_MS, 0) X(pooled, 1, 0)
 
 #define STATUS_FIELDS(X)                                                                                     \
     X(generation, NODE_NUMBER_MAX, 0)                                                                        \
@@ -20,7 +21,10 @@
     X(has_exit_code, 1, 0)                                                                                   \
     X(exit_code, UINT32_MAX, 0)                                                                              \
     X(enforced, ENFORCE_ALL, 0)                                                                              \
+    X(by_docker, 1, 0)                                                                                       \
     X(ran, 1, 0)                                                                                             \
+    X(pooled, 1, 0)                                                                                          \
+    X(warm, 1, 0)                                                                                            \
     X(started_ago_ms, NODE_LIFE_MAX_MS, 0)                                                                   \
     X(ended_ago_ms, NODE_LIFE_MAX_MS, 0)
 
@@ -71,6 +75,39 @@
 
 #define CLEANUP_REPORT_FIELDS(X) X(number, NODE_NUMBER_MAX, 0) X(asked, NODE_NUMBER_MAX, 0) X(dry_run, 1, 0)
 
+#define NODE_IMAGE_FIELDS(X)                                                                                 \
+    X(generation, NODE_NUMBER_MAX, 0)                                                                        \
+    X(size_bytes, NODE_BYTES_MAX, 0)                                                                         \
+    X(layers, NODE_COUNT_MAX, 0)                                                                             \
+    X(created_ago_ms, NODE_COUNTER_MAX, 0)                                                                   \
+    X(used_ago_ms, NODE_COUNTER_MAX, 0)                                                                      \
+    X(in_use, NODE_COUNT_MAX, 0)                                                                             \
+    X(used, 1, 0)                                                                                            \
+    X(pulled, 1, 0)                                                                                          \
+    X(pinned, 1, 0)                                                                                          \
+    X(done_bytes, NODE_BYTES_MAX, 0)                                                                         \
+    X(total_bytes, NODE_BYTES_MAX, 0)                                                                        \
+    X(layers_done, NODE_COUNT_MAX, 0)                                                                        \
+    X(layers_total, NODE_COUNT_MAX, 0)
+
+#define NODE_IMAGE_LAYER_FIELDS(X) X(done_bytes, NODE_BYTES_MAX, 0) X(total_bytes, NODE_BYTES_MAX, 0)
+
+#define IMAGE_ORDER_FIELDS(X) X(generation, NODE_NUMBER_MAX, 0) X(pull, 1, 0) X(keep, 1, 0) X(remove, 1, 0)
+
+#define IMAGE_PRUNE_ORDER_FIELDS(X)                                                                          \
+    X(number, NODE_NUMBER_MAX, 0) X(dry_run, 1, 0) X(unused_ms, NODE_COUNTER_MAX, 0)
+
+#define PRUNED_IMAGE_FIELDS(X) X(size_bytes, NODE_BYTES_MAX, 0) X(removed, 1, 0)
+
+#define IMAGE_PRUNE_REPORT_FIELDS(X)                                                                         \
+    X(number, NODE_NUMBER_MAX, 0)                                                                            \
+    X(asked, NODE_NUMBER_MAX, 0)                                                                             \
+    X(dry_run, 1, 0)                                                                                         \
+    X(found, NODE_COUNT_MAX, 0)                                                                              \
+    X(removed, NODE_COUNT_MAX, 0)                                                                            \
+    X(found_bytes, NODE_BYTES_MAX, 0)                                                                        \
+    X(removed_bytes, NODE_BYTES_MAX, 0)
+
 #define RESOURCE_FIELDS(X)                                                                                   \
     X(memory_bytes, NODE_BYTES_MAX, 0)                                                                       \
     X(cpu_millis, NODE_MILLIS_MAX, 0)                                                                        \
@@ -81,13 +118,16 @@
     X(samples_dropped, NODE_NUMBER_MAX, 0)                                                                   \
     X(violations_dropped, NODE_NUMBER_MAX, 0)                                                                \
     X(left_out, NODE_COUNT_MAX, 0)                                                                           \
-    X(logs_lost, NODE_NUMBER_MAX, 0)
+    X(logs_lost, NODE_NUMBER_MAX, 0)                                                                         \
+    X(starts_waiting, NODE_COUNT_MAX, 0)                                                                     \
+    X(starts_wait_ms, NODE_LIFE_MAX_MS, 0)
 
 #define UPDATE_FIELDS(X)                                                                                     \
     X(number, NODE_NUMBER_MAX, 0)                                                                            \
     X(violations_acked, NODE_NUMBER_MAX, 0)                                                                  \
     X(samples_acked, NODE_NUMBER_MAX, 0)                                                                     \
-    X(cleanups_acked, NODE_NUMBER_MAX, 0)
+    X(cleanups_acked, NODE_NUMBER_MAX, 0)                                                                    \
+    X(prunes_acked, NODE_NUMBER_MAX, 0)
 
 /* A bound of one field of a plain struct. */
 struct field_bound {

@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "proto/node.pb-c.h"
+#include "proto/node_arrays.h"
 #include "proto/node_fields.h"
 
 #include <stdio.h>
@@ -141,6 +142,7 @@ static bool to_desired_state(struct pb_arena *arena, const struct desired_state 
     out->reason = in->reason;
     out->spec.data = (uint8_t *)in->spec;
     out->spec.len = in->spec ? in->spec_len : 0;
+    out->traceparent = (char *)plain->trace.text;
     out->limits = pb_alloc(arena, 1, sizeof *out->limits);
     corral__sandbox_limits__init(out->limits);
     to_limits(&in->limits, out->limits);
@@ -167,6 +169,7 @@ static bool from_desired_state(const Corral__DesiredState *in, struct desired_st
     *fault = own ? own : limit;
     out->spec = in->spec.len ? mem_dup(in->spec.data, in->spec.len) : NULL;
     out->spec_len = in->spec.len;
+    (void)trace_parse(in->traceparent, &out->trace); /* a bad one is none */
     return true;
 }
 
@@ -186,6 +189,31 @@ static bool from_sample(const Corral__Sample *in, struct sample *out, const char
     return !*fault;
 }
 
+/* X(KIND, name): the steps that a node measures. */
+#define START_CONTROLLER(X, KIND, name)
+#define START_NODE(X, KIND, name) X(KIND, name)
+
+static void to_start_times(const struct start_times *in, Corral__StartTimes *out)
+{
+    corral__start_times__init(out);
+    out->measured = in->measured;
+#define TO_MS(KIND, name)               out->name##_ms = in->ms[START_TIME_##KIND];
+#define START_TIME(KIND, name, BY, ...) START_##BY(TO_MS, KIND, name)
+#include "common/model/start_time.def"
+#undef START_TIME
+#undef TO_MS
+}
+
+static void from_start_times(const Corral__StartTimes *in, struct start_times *out)
+{
+    out->measured = in->measured & ((1u << START_TIME_COUNT) - 1); /* a later agent may know more steps */
+#define FROM_MS(KIND, name)             out->ms[START_TIME_##KIND] = in->name##_ms;
+#define START_TIME(KIND, name, BY, ...) START_##BY(FROM_MS, KIND, name)
+#include "common/model/start_time.def"
+#undef START_TIME
+#undef FROM_MS
+}
+
 /* A sandbox's state has to arrive, so numbers past a bound are lowered. */
 static bool to_sandbox_status(struct pb_arena *arena, const struct sandbox_status *plain,
                               Corral__SandboxStatus *out, const char **fault)
@@ -196,6 +224,12 @@ static bool to_sandbox_status(struct pb_arena *arena, const struct sandbox_statu
     out->state = in->state;
     out->reason = in->reason;
     out->detail = pb_alloc(arena, 1, sizeof in->detail);
+    if (!start_times_of_node(&lowered.start) && !number)
+        number = "start";
+    if (in->start.measured) {
+        out->start = pb_alloc(arena, 1, sizeof *out->start);
+        to_start_times(&in->start, out->start);
+    }
     if (plain->has_last) {
         out->last = pb_alloc(arena, 1, sizeof *out->last);
         corral__sample__init(out->last);
@@ -222,6 +256,10 @@ static bool from_sandbox_status(const Corral__SandboxStatus *in, struct sandbox_
     const char *number = LOWER(status_bounds, out);
     out->state = (enum sandbox_state)in->state;
     out->reason = (enum sandbox_reason)in->reason;
+    if (in->start)
+        from_start_times(in->start, &out->start);
+    if (!start_times_of_node(&out->start) && !number)
+        number = "start";
     out->has_last = in->last && from_sample(in->last, &out->last, &last);
     *fault = !from_id(in->id, &out->id)                                  ? "id"
              : !state_observable(in->state)                              ? "state"
@@ -337,53 +375,7 @@ void from_cleanup_order(const Corral__CleanupOrder *in, struct cleanup_order *ou
     out->dry_run = in->dry_run;
 }
 
-/* The id of an item, where it is valid. */
-static const char *name_of(const char *id)
-{
-    struct sandbox_id checked;
-    return id && sandbox_id_parse(id, &checked) ? id : "";
-}
-
-/*
- * Both directions of an array work alike for every part: an item that cannot be sent or taken is left out,
- * and the rest goes on. ID: where the item has its id.
- */
-#define ARRAYS(plural, part, plain, Generated, ID)                                                           \
-    bool to_##plural(struct pb_arena *arena, const plain *in, size_t count, struct node_faults *faults,      \
-                     Generated ***out, size_t *out_count)                                                    \
-    {                                                                                                        \
-        Generated *item = pb_alloc(arena, count, sizeof *item);                                              \
-        *out = pb_alloc(arena, count, sizeof **out);                                                         \
-        *out_count = 0;                                                                                      \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            const char *fault;                                                                               \
-            corral__##part##__init(&item[i]);                                                                \
-            if (to_##part(arena, &in[i], &item[i], &fault))                                                  \
-                (*out)[(*out_count)++] = &item[i];                                                           \
-            if (fault)                                                                                       \
-                node_fault_add(faults, #part, name_of(ID(&in[i])), fault);                                   \
-        }                                                                                                    \
-        return true;                                                                                         \
-    }                                                                                                        \
-    bool from_##plural(Generated *const *in, size_t count, size_t max, struct node_faults *faults,           \
-                       plain **out, size_t *out_count)                                                       \
-    {                                                                                                        \
-        if (count > max)                                                                                     \
-            return false;                                                                                    \
-        *out = mem_zalloc(count * sizeof **out);                                                             \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            const char *fault = "absent";                                                                    \
-            if (in[i] && from_##part(in[i], &(*out)[*out_count], &fault))                                    \
-                ++*out_count;                                                                                \
-            else                                                                                             \
-                memset(&(*out)[*out_count], 0, sizeof **out);                                                \
-            if (fault)                                                                                       \
-                node_fault_add(faults, #part, in[i] ? name_of(ID_OF_##part(in[i])) : "", fault);             \
-        }                                                                                                    \
-        return true;                                                                                         \
-    }
 #define TEXT_ID(item)            (item)->id.text
-#define NO_ID(item)              ""
 #define ID_OF_desired_state(in)  (in)->id
 #define ID_OF_sandbox_status(in) (in)->id
 #define ID_OF_status_ack(in)     (in)->id
@@ -477,6 +469,8 @@ bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_f
     corral__node_resources__init(out->capacity);
     to_resources(&capacity, out->capacity);
     out->enforces = in->enforces & ENFORCE_ALL;
+    out->pools = in->pools;
+    out->images = in->images;
     return fit;
 }
 
@@ -495,5 +489,7 @@ bool from_facts(const Corral__NodeFacts *in, struct node_faults *faults, struct 
     if (fault)
         node_fault_add(faults, "capacity", "", fault);
     out->enforces = in->enforces & ENFORCE_ALL;
+    out->pools = in->pools;
+    out->images = in->images;
     return fit;
 }

@@ -46,6 +46,8 @@ static size_t words_size(const struct string_list *list)
 static const char *breach(const struct stream_open *open)
 {
     const struct stream_start *start = &open->start;
+    if (open->op == STREAM_IMAGE)
+        return open->image.ref[0] ? NULL : "ref";
     if (!open->sandbox.text[0])
         return "sandbox";
     if (open->op == STREAM_LOGS)
@@ -134,6 +136,31 @@ static bool port_from(const Corral__PortConnect *pb, struct stream_port *port)
     return pb->port <= UINT16_MAX;
 }
 
+static void resize_to(const struct stream_open *open, Corral__ProcessResize *pb)
+{
+    pb->pid = open->pid;
+    pb->rows = open->rows;
+    pb->columns = open->columns;
+}
+
+static void names_to(const struct stream_open *open, Corral__StreamOpen *pb)
+{
+    pb->sandbox_id = (char *)(uintptr_t)open->sandbox.text;
+    pb->traceparent = (char *)(uintptr_t)open->trace.text;
+}
+
+static int image_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e)
+{
+    Corral__StreamOpen pb = CORRAL__STREAM_OPEN__INIT;
+    Corral__ImageRead image = CORRAL__IMAGE_READ__INIT;
+    names_to(open, &pb);
+    image.ref = (char *)(uintptr_t)open->image.ref;
+    image.flattens = open->image.flattens;
+    pb.image = &image;
+    pb.op_case = CORRAL__STREAM_OPEN__OP_IMAGE;
+    return pb_pack(&pb.base, STREAM_OPEN_MAX, out, len, e);
+}
+
 int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e)
 {
     struct pb_arena arena = {0};
@@ -152,7 +179,9 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     const char *field = breach(open);
     if (field)
         return err_set(e, ERR_INVALID, "%s: missing or too large", field);
-    pb.sandbox_id = (char *)(uintptr_t)open->sandbox.text;
+    if (open->op == STREAM_IMAGE)
+        return image_pack(open, out, len, e);
+    names_to(open, &pb);
     switch (open->op) {
     case STREAM_START:
         start_to(&arena, &open->start, &start);
@@ -176,9 +205,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
         pb.op_case = CORRAL__STREAM_OPEN__OP_SIGNAL;
         break;
     case STREAM_RESIZE:
-        resize.pid = open->pid;
-        resize.rows = open->rows;
-        resize.columns = open->columns;
+        resize_to(open, &resize);
         pb.resize = &resize;
         pb.op_case = CORRAL__STREAM_OPEN__OP_RESIZE;
         break;
@@ -241,8 +268,10 @@ static bool start_from(const Corral__ProcessStart *pb, struct stream_start *star
 
 static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
 {
-    if (!pb->sandbox_id || !sandbox_id_parse(pb->sandbox_id, &open->sandbox))
+    bool of_image = pb->op_case == CORRAL__STREAM_OPEN__OP_IMAGE;
+    if (!of_image && (!pb->sandbox_id || !sandbox_id_parse(pb->sandbox_id, &open->sandbox)))
         return false;
+    (void)trace_parse(pb->traceparent, &open->trace); /* a bad one is none */
     switch (pb->op_case) {
     case CORRAL__STREAM_OPEN__OP_START:
         open->op = STREAM_START;
@@ -290,6 +319,10 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
     case CORRAL__STREAM_OPEN__OP_PORT:
         open->op = STREAM_PORT;
         return port_from(pb->port, &open->port);
+    case CORRAL__STREAM_OPEN__OP_IMAGE:
+        open->op = STREAM_IMAGE;
+        open->image.flattens = pb->image->flattens;
+        return pb_text(open->image.ref, sizeof open->image.ref, pb->image->ref);
     default:
         return false;
     }

@@ -29,6 +29,19 @@ begin
     return null;
 end $$;
 
+-- Tells every controller that there are new events, once a transaction.
+create or replace function tell_event() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('corral_events', '');
+    return null;
+end $$;
+
+create or replace function event_notifies() returns trigger language plpgsql as $$
+begin
+    perform notify_of(new);
+    return null;
+end $$;
+
 -- A name is stored in one normal form (NFC): names that look the same are the same, and are found however they were typed. Some
 -- characters become several in that form, so the length limit applies to the stored name.
 create or replace function name_is_normal() returns trigger language plpgsql as $$
@@ -68,6 +81,10 @@ create or replace function sandbox_was_created() returns trigger language plpgsq
 begin
     perform add_event('sandbox.created', new.user_id, new.id, null,
         jsonb_build_object('image', new.image, 'node', new.node));
+    if new.state = 'starting' then -- it took over a member of the warm pool: that is two moves in one
+        perform add_event('sandbox.starting', new.user_id, new.id, null,
+            jsonb_build_object('from', 'pending', 'to', 'starting', 'node', new.node));
+    end if;
     return null;
 end $$;
 

@@ -111,20 +111,53 @@ def events(root):
 
 # --- metrics ---
 
+ENDS = {"SECONDS": "_seconds", "BYTES": "_bytes", "CORES": "_cores", "NONE": ""}
+
+
 def metrics(root):
-    """What ops_metrics prints: the calls that print a metric's head, and the labels in the lines after it."""
-    code = (root / "controller/ops/metrics.c").read_text()
-    rows = re.findall(r'\b(?:one|head)\(out,\s*"(\w+)",\s*"(\w+)",\s*((?:"[^"]*"\s*)+)', code)
-    assert len(rows) == len(re.findall(r'\b(?:one|head)\(out,\s*"', code)), "a metric is printed in another form than this reads"
-    text = ["| metric | type | labels | what |", "| --- | --- | --- | --- |"]
-    for name, kind, help_text in rows:
-        labels = {label for lines in re.findall(name + r"\{([^}]*)\}", code) for label in re.findall(r"(\w+)=", lines)}
-        help_text = "".join(re.findall(r'"([^"]*)"', help_text))
-        text.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in sorted(labels))} | {help_text} |")
-    return "\n".join(text), {row[0] for row in rows}
+    """The rows of metrics.def, whose names must end as Prometheus advises."""
+    table = (root / "controller/ops/metrics.def").read_text()
+    rows = [(name, kind, unit, "", "", text) for name, kind, unit, text in
+            re.findall(r'^METRIC\((\w+), (\w+), (\w+), "([^"]+)", [^\n]+\)$', table, re.M)]
+    rows += re.findall(r'^SERIES\((\w+), (\w+), (\w+), "([^"]*)", "([^"]*)", "([^"]+)", \w+\)$', table, re.M)
+    order = re.findall(r"^(?:METRIC|SERIES)\((\w+)", table, re.M)
+    assert len(rows) == len(order) == len(set(order)), "a row of metrics.def is of another form than this reads, or there twice"
+    text = ["| metric | type | labels (bounded by) | what |", "| --- | --- | --- | --- |"]
+    for name, kind, unit, labels, bounded, help_text in sorted(rows, key=lambda row: order.index(row[0])):
+        end = ENDS[unit] + ("_total" if kind == "COUNTER" else "")
+        others = [suffix for suffix in ["_total", *ENDS.values()] if suffix and suffix not in end]
+        assert name.endswith(end) and not name.endswith(tuple(others)), f"{name} does not end as a {kind} in {unit} does"
+        labels = ", ".join(f"`{label}`" for label in labels.split(",") if label)
+        text.append(f"| `{name}` | {kind.lower()} | {labels}{f' ({bounded})' if bounded else ''} | {help_text} |")
+    return "\n".join(text), set(order)
+
+
+def alarms(root):
+    rules = (root / "deploy/prometheus/corral.rules.yml").read_text()
+    text = ["| alarm | for | severity | what it means | where to read on |", "| --- | --- | --- | --- | --- |"]
+    for rule in re.split(r"^      - alert: ", rules, flags=re.M)[1:]:
+        said = dict(re.findall(r'^ +(for|meaning|see): "?(.*?)"?$', rule, re.M), severity=re.search(r"severity: (\w+)", rule)[1])
+        text.append(f"| `{rule.split()[0]}` | {said.get('for', '')} | {said['severity']} | {said['meaning']} | [{said['see']}]({said['see']}) |")
+    return "\n".join(text)
+
+
+# --- steps of a start ---
+
+def steps(root):
+    table = (root / "common/model/start_time.def").read_text()
+    rows = re.findall(r'^START_TIME\(\w+, (\w+), (\w+),\s+"([^"]+)"\)', table, re.M)
+    assert len(rows) == len(re.findall(r"^START_TIME\(", table, re.M)), "a row of start_time.def is of another form than this reads"
+    return "\n".join(["| step | measured by | what |", "| --- | --- | --- |"] + [f"| `{name}` | {by.lower()} | {what} |" for name, by, what in rows])
 
 
 # --- the command lines ---
+
+def advice(root):
+    table = (root / "controller/core/advice_rule.def").read_text()
+    rows = re.findall(r'^ADVICE\((\w+), (\w+), advice_\w+, "([^"]+)"\)$', table, re.M)
+    assert len(rows) == len(re.findall(r"^ADVICE\(", table, re.M)), "a row of advice_rule.def is of another form than this reads"
+    return "\n".join(["| kind | rule | what it finds |", "| --- | --- | --- |", *(f"| `{kind.lower()}` | `{name}` | {what} |" for name, kind, what in rows)])
+
 
 def cli(build):
     text = ["# Command lines", "", MARK, "",
@@ -139,13 +172,15 @@ def cli(build):
 
 # --- pages written by hand with a generated part, and what they must name ---
 
-def with_part(root, page, name, text):
+def with_part(root, page, *parts):
+    """parts: the name of each, and its text."""
     path = root / page
-    form = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
-    old = path.read_text() if path.is_file() else ""
-    new, count = re.subn(form, lambda m: m.group(1) + text + "\n" + m.group(2), old, flags=re.S)
-    if count != 1:
-        sys.exit(f"{page}: has no part `<!-- {name}: … -->` … `<!-- end -->`")
+    new = path.read_text() if path.is_file() else ""
+    for name, text in zip(parts[::2], parts[1::2]):
+        form = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
+        new, count = re.subn(form, lambda m: m.group(1) + text + "\n" + m.group(2), new, flags=re.S)
+        if count != 1:
+            sys.exit(f"{page}: has no part `<!-- {name}: … -->` … `<!-- end -->`")
     return new
 
 
@@ -156,8 +191,10 @@ def names_missing(root, codes, metric_names):
     helps = [code for cell in re.findall(r"^\| ([^|]*) \|", by_hand, re.M) for code in re.findall(r"`(\w+)`", cell)]
     found += [f"docs/errors.md: does not say what helps where the code is {code}" for code in sorted(codes - set(helps))]
     found += [f"docs/errors.md: says what helps for {code}, which is no code" for code in sorted(set(helps) - codes)]
-    for page in [*(root / "docs").glob("*.md"), root / "README.md", root / "ARCHITECTURE.md"]:
+    monitoring = [*(root / "deploy/prometheus").glob("*.yml"), *(root / "deploy/grafana").glob("*.json"), root / "tests/prometheus/alerts.yml"]
+    for page in [*(root / "docs").glob("*.md"), root / "README.md", root / "ARCHITECTURE.md", *monitoring]:
         named = set(re.findall(r"\b(corral_[a-z_]*[a-z])\b(?!\*)", page.read_text()))
+        named = {name for name in named if re.sub("_(bucket|sum|count)$", "", name) not in metric_names}
         found += [f"{page.name}: names {name}, which is no metric" for name in sorted(named - metric_names)
                   if not any(metric.startswith(name + "_") for metric in metric_names)]
     return found
@@ -184,7 +221,9 @@ def main(root, build, write):
         "docs/cli.md": cli(build),
         "docs/errors.md": with_part(root, "docs/errors.md", "errors", error_table),
         "docs/events.md": with_part(root, "docs/events.md", "events", events(root)),
-        "docs/metrics.md": with_part(root, "docs/metrics.md", "metrics", metric_table),
+        "docs/recommendations.md": with_part(root, "docs/recommendations.md", "rules", advice(root)),
+        "docs/starts.md": with_part(root, "docs/starts.md", "steps", steps(root)),
+        "docs/metrics.md": with_part(root, "docs/metrics.md", "metrics", metric_table, "alarms", alarms(root)),
         "deploy/man/corral.1": man_corral(build),
         "deploy/man/corral-controller.8": man_daemon(build, "controller", "the control plane of Corral"),
         "deploy/man/corral-agent.8": man_daemon(build, "agent", "guards the sandboxes of one node"),

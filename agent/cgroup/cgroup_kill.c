@@ -123,6 +123,31 @@ void cgroup_kill_by_force(const struct cgroup_paths *paths)
     write_in(freezer, "freezer.state", "THAWED");
 }
 
+/* The file's first bytes, as a text; false if there is no such file. */
+static bool read_in(const char *folder, const char *name, char *out, size_t size)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = folder[0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd >= 0 ? read(fd, out, size - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    out[n > 0 ? n : 0] = 0;
+    return n > 0;
+}
+
+bool cgroup_is_alone(const struct cgroup_paths *paths, pid_t pid)
+{
+    char text[64], expected[32];
+    snprintf(expected, sizeof expected, "%d\n", (int)pid);
+    if (!read_in(paths->folder[CGROUP_MEMORY], "cgroup.procs", text, sizeof text) || strcmp(text, expected))
+        return false;
+    if (!paths->v2 && read_in(paths->folder[CGROUP_FREEZER], "freezer.state", text, sizeof text) &&
+        strcmp(text, "THAWED\n"))
+        return false;
+    return !read_in(paths->unified, "cgroup.freeze", text, sizeof text) || !strcmp(text, "0\n");
+}
+
 bool cgroup_populated(const struct cgroup_paths *paths)
 {
     char path[CGROUP_PATH_MAX + 64], byte;

@@ -28,6 +28,9 @@ enum cgroup_left cgroup_kill_each(const struct cgroup_paths *paths);
  */
 void cgroup_kill_by_force(const struct cgroup_paths *paths);
 
+/* Whether this process is the only one in it, and nothing has frozen it. */
+bool cgroup_is_alone(const struct cgroup_paths *paths, pid_t pid);
+
 /* Whether a process is in it, not counting zombies. */
 bool cgroup_populated(const struct cgroup_paths *paths);
 

@@ -94,6 +94,12 @@ int cgroup_limit(const struct cgroup_paths *paths, const struct sandbox_limits *
     return paths->v2 ? limit_v2(paths, limits, quota, period, e) : limit_v1(paths, limits, quota, e);
 }
 
+int cgroup_limit_pids(const struct cgroup_paths *paths, uint64_t pids, struct err *e)
+{
+    const char *folder = paths->folder[CGROUP_PIDS];
+    return pids ? put_number(folder, "pids.max", pids, e) : put(folder, "pids.max", "max", e);
+}
+
 int cgroup_limit_sockets(const struct cgroup_paths *paths, uint64_t memory_bytes, struct err *e)
 {
     uint64_t most = memory_bytes / SOCKETS_SHARE;

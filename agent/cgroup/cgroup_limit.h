@@ -16,6 +16,9 @@
 int cgroup_limit(const struct cgroup_paths *paths, const struct sandbox_limits *limits,
                  struct err *e) MUST_CHECK;
 
+/* Sets the number of processes; 0: no limit. ERR_CONFLICT as above. Does not block. */
+int cgroup_limit_pids(const struct cgroup_paths *paths, uint64_t pids, struct err *e) MUST_CHECK;
+
 /*
  * Limits what the buffers of its sockets may hold, to a quarter of its memory, at least 2 MiB. Version 2
  * counts them as the sandbox's memory. Version 1 counts them only once they have a limit of their own

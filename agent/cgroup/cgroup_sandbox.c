@@ -138,6 +138,25 @@ static uint64_t number(const struct cgroup_sandbox *sandbox, enum file file)
     return len && cgroup_parse_number(bytes, len, &n) ? n : 0;
 }
 
+/* On version 2 (from Linux 6.12 on) the peak is forgotten for this descriptor only, so it is kept. */
+void cgroup_sandbox_forget_peak(struct cgroup_sandbox *sandbox)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    const char *name = sandbox->paths.v2 ? places[FILE_MEMORY_PEAK].v2 : places[FILE_MEMORY_PEAK].v1;
+    snprintf(path, sizeof path, "%s/%s", sandbox->paths.folder[CGROUP_MEMORY], name);
+    sandbox->peak_bytes = 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, "0", 1) != 1) {
+        close(fd);
+        return;
+    }
+    if (sandbox->fd[FILE_MEMORY_PEAK] >= 0)
+        close(sandbox->fd[FILE_MEMORY_PEAK]);
+    sandbox->fd[FILE_MEMORY_PEAK] = fd;
+}
+
 uint64_t cgroup_sandbox_oom_kills(struct cgroup_sandbox *sandbox)
 {
     static const char *const key[] = {"oom_kill"};

@@ -37,6 +37,9 @@ const struct cgroup_paths *cgroup_sandbox_paths(const struct cgroup_sandbox *san
 int cgroup_sandbox_sample(struct cgroup_sandbox *sandbox, uint64_t now, const struct sandbox_limits *limits,
                           struct sample *out, struct err *e) MUST_CHECK;
 
+/* The peak of its memory counts from now on, where the kernel allows that. */
+void cgroup_sandbox_forget_peak(struct cgroup_sandbox *sandbox);
+
 /* How many processes the kernel's OOM killed in it. */
 uint64_t cgroup_sandbox_oom_kills(struct cgroup_sandbox *sandbox);
 

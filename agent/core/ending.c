@@ -138,3 +138,10 @@ struct sandbox_exit ending_started_again(void)
     SENTENCE(end, "its container was ended and started again in its node's Docker, and not by Corral");
     return end;
 }
+
+struct sandbox_exit ending_member(const char *why)
+{
+    struct sandbox_exit end = ending_of(REASON_ORPHANED);
+    SENTENCE(end, "this container of the warm pool cannot be used: %s", why);
+    return end;
+}

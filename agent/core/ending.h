@@ -66,4 +66,7 @@ struct sandbox_exit ending_container(enum ending_when when, int code);
 struct sandbox_exit ending_taken_away(enum ending_when when);
 struct sandbox_exit ending_started_again(void);
 
+/* A member of the warm pool that no sandbox can be given any more. why: a clause. */
+struct sandbox_exit ending_member(const char *why);
+
 #endif

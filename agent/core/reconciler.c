@@ -1,5 +1,6 @@
 #include "agent/core/reconciler.h"
 
+#include "agent/core/hand_out.h"
 #include "agent/core/sandbox_steps.h"
 #include "agent/core/start_health.h"
 
@@ -54,6 +55,8 @@ void reconciler_restore(struct reconciler *reconciler, const struct sandbox_reco
     sandbox->record.number += NUMBER_GAP;
     sandbox->written = true;
     sandbox->ending = record->phase >= PHASE_KILLING || record->reason != REASON_NONE;
+    if (record->renewed && record->phase == PHASE_NEW)
+        sandbox->fate = FATE_ORPHANS; /* whatever is found */
 }
 
 void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *id,
@@ -62,16 +65,6 @@ void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *i
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
     if (sandbox && (sandbox->record.phase == PHASE_RUNNING || sandbox->record.phase == PHASE_ENDED))
         sandbox_save(sandbox, effects); /* in any other phase it is saved soon anyway */
-}
-
-/* The agent stopped during its start: removes what is there of it, then starts it again. */
-static void make_again(struct sandbox *sandbox, struct reconciler_effects *effects)
-{
-    sandbox->record.phase = PHASE_NEW;
-    sandbox->fate = FATE_ORPHANS;
-    sandbox->owed |= OWED_REMOVE;
-    sandbox_effect(effects, RECONCILER_REMOVE, &sandbox->record.id);
-    sandbox_save(sandbox, effects);
 }
 
 /* Its deadline passed while the agent was down, but it had ended by itself before. */
@@ -94,7 +87,9 @@ static void runs_now(struct sandbox *sandbox, uint64_t now, struct reconciler_ef
     }
     sandbox_report_saved(sandbox, effects);
     sandbox_follow_pause(sandbox, now, effects);
-    sandbox_follow_limits(sandbox, effects);
+    if (!sandbox->record
+             .warm) /* else its limits hold, and Docker is told by a later tick: nobody waits for that */
+        sandbox_follow_limits(sandbox, effects);
 }
 
 void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool runs,
@@ -110,7 +105,8 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
         return;
     case PHASE_NEW:
     case PHASE_STARTING:
-        make_again(sandbox, effects);
+        sandbox->record.warm = false;
+        sandbox_make_again(sandbox, effects);
         return;
     case PHASE_RUNNING:
         if (runs) {
@@ -133,13 +129,14 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
 }
 
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
-                        uint32_t enforced, struct reconciler_effects *effects)
+                        uint32_t enforced, bool by_docker, struct reconciler_effects *effects)
 {
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
     if (!sandbox || sandbox->fate != FATE_UNKNOWN || sandbox->record.phase > PHASE_STARTING)
         return;
     sandbox->fate = FATE_KNOWN;
     sandbox->record.enforced = enforced;
+    sandbox->record.by_docker = by_docker;
     runs_now(sandbox, now, effects);
 }
 
@@ -154,6 +151,7 @@ static void answer_unknown(const struct desired_state *desired, enum sandbox_sta
                                       .number = desired->generation,
                                       .state = state,
                                       .reason = reason,
+                                      .pooled = desired->pooled,
                                       .node_fault = reason == REASON_NO_CAPACITY};
     snprintf(status->detail, sizeof status->detail, "%s", detail);
 }
@@ -165,7 +163,8 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
         answer_unknown(desired, SANDBOX_STOPPED, desired->reason, "", effects);
         return;
     }
-    if (sandbox_index_buried(&reconciler->sandboxes, &desired->id)) {
+    const struct sandbox_tombstone *before = sandbox_index_buried(&reconciler->sandboxes, &desired->id);
+    if (before && (desired->pooled || !before->member)) {
         answer_unknown(desired, SANDBOX_STOPPED, REASON_ORPHANED, "it ended on its node before", effects);
         return;
     }
@@ -178,7 +177,9 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
     struct sandbox_record *r = &sandbox->record;
     sandbox->fate = FATE_KNOWN;
     r->generation = desired->generation;
+    r->number = before ? before->number : 0; /* an acknowledgement of the member may still be on its way */
     r->desired = desired->state;
+    r->pooled = desired->pooled;
     r->limits = desired->limits;
     r->deadline_ms = now + desired->remaining_ms;
     r->spec = mem_dup(desired->spec, desired->spec_len);
@@ -186,7 +187,7 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
     sandbox_save(sandbox, effects);
 }
 
-/* Nothing of it is on disk or was made, by this run of the agent or an earlier one. */
+/* Nothing of it was made, by this run of the agent or an earlier one; a record of it may be on disk. */
 static bool is_new(const struct sandbox *sandbox)
 {
     return sandbox->record.phase == PHASE_NEW && sandbox->fate == FATE_KNOWN;
@@ -196,8 +197,13 @@ static void desired_update(struct sandbox *sandbox, uint64_t now, const struct d
                            struct reconciler_effects *effects)
 {
     struct sandbox_record *r = &sandbox->record;
+    if (hand_out_takes(sandbox, desired)) {
+        hand_out_take(sandbox, now, desired, effects);
+        return;
+    }
     r->generation = desired->generation;
     if (desired->state == DESIRED_GONE) {
+        hand_out_spare(sandbox, desired);
         struct sandbox_exit exit = ending_of(desired->reason);
         sandbox_end(sandbox, now, &exit, effects);
     } else {
@@ -227,7 +233,12 @@ void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struc
         desired_new(reconciler, now, desired, effects);
         return;
     }
-    if (desired->generation > sandbox->record.generation) {
+    if (desired->pooled && !sandbox->record.pooled)
+        return; /* of the member that this sandbox took over: it is late */
+    bool newer = desired->generation > sandbox->record.generation;
+    /* the removal of a member that nobody was known to have taken over may have the sandbox's generation */
+    bool taken = desired->generation == sandbox->record.generation && hand_out_takes(sandbox, desired);
+    if (newer || taken) {
         desired_update(sandbox, now, desired, effects);
         return;
     }
@@ -253,6 +264,12 @@ void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ac
 
 static void start_making(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
+    if (sandbox->record.renewed) { /* what is there is its own from now on: made once that is on disk, too */
+        sandbox->record.renewed = false;
+        sandbox->cleared = true;
+        sandbox_save(sandbox, effects);
+        return;
+    }
     sandbox->record.phase = PHASE_STARTING;
     sandbox->record.unfit = false;
     sandbox->owed |= OWED_START;
@@ -265,13 +282,17 @@ static void start_making(struct sandbox *sandbox, uint64_t now, struct reconcile
 static void save_failed(struct reconciler *reconciler, struct sandbox *sandbox, uint64_t now,
                         struct reconciler_effects *effects)
 {
+    struct sandbox_exit exit = ending_unwritten();
     sandbox->saving = SAVE_REFUSED;
     sandbox->next_save_ms = now + RETRY_MS;
     if (is_new(sandbox)) {
-        struct sandbox_exit exit = ending_unwritten();
-        start_health_failed(&reconciler->health, now, exit.detail, "");
+        if (!sandbox->record.pooled)
+            start_health_failed(&reconciler->health, now, exit.detail, "");
         sandbox_end(sandbox, now, &exit, effects);
         sandbox_ended(sandbox, now, effects);
+    } else if (sandbox->taken && sandbox->record.phase <= PHASE_STARTING) {
+        sandbox_end(sandbox, now, &exit, effects);
+        hand_out_unsaved(sandbox, effects);
     } else if (sandbox->record.phase == PHASE_ENDED) {
         sandbox_report_again(sandbox, now, effects);
     } else if (sandbox->untold) {
@@ -293,11 +314,14 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
     bool old = sandbox->saving == SAVING_OLD;
     sandbox->saving = SAVED;
     sandbox->written = true;
+    sandbox->cleared &= old;
     if (old)
         sandbox_save(sandbox, effects);
     else if (sandbox->untold)
         sandbox_report(sandbox, now, effects);
-    if (is_new(sandbox)) {
+    if (!old && sandbox->taken)
+        hand_out_saved(sandbox, effects);
+    if (is_new(sandbox) && !sandbox->taken && !sandbox->cleared) {
         if (sandbox->ending)
             sandbox_ended(sandbox, now, effects);
         else
@@ -310,11 +334,12 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
     }
 }
 
-/* The sandbox was ended during its start, for whatever reason: tells people what took so long. */
-static void note_unmade(struct sandbox *sandbox, const char *was)
+static void note_health(struct start_health *health, uint64_t now, const struct start_result *made)
 {
-    struct sandbox_exit exit = ending_unmade(sandbox->record.reason, was);
-    memcpy(sandbox->record.detail, exit.detail, sizeof sandbox->record.detail);
+    if (made->ok)
+        start_health_well(health);
+    else if (made->node_fault)
+        start_health_failed(health, now, made->detail, made->suspect);
 }
 
 void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
@@ -323,11 +348,15 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
     if (!sandbox || !sandbox_answered(sandbox, OWED_START))
         return;
+    if (sandbox->fate == FATE_ORPHANS) { /* a member's start, which the sandbox that takes it over aborted */
+        if (!sandbox->taken)
+            hand_out_go_on(sandbox, effects);
+        return;
+    }
     sandbox->record.enforced = made->enforced;
-    if (made->ok)
-        start_health_well(&reconciler->health);
-    else if (made->node_fault)
-        start_health_failed(&reconciler->health, now, made->detail, made->suspect);
+    sandbox->record.by_docker = made->by_docker;
+    if (!sandbox->record.pooled && !sandbox->record.warm)
+        note_health(&reconciler->health, now, made);
     if (!made->ok) {
         struct sandbox_exit exit = ending_of(made->reason);
         memcpy(exit.detail, made->detail, sizeof exit.detail);
@@ -335,19 +364,30 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
         if (!sandbox->ending)
             sandbox_set_end(sandbox, &exit);
         else if (!sandbox->record.detail[0])
-            note_unmade(sandbox, made->detail);
+            sandbox_note_unmade(sandbox, made->detail);
         sandbox->record.failed = true;
+        if (sandbox->record.warm) /* its command may have begun, and Docker may take long to remove it */
+            sandbox_effect(effects, RECONCILER_KILL, &sandbox->record.id);
         sandbox_remove(sandbox, now, effects);
         return;
     }
+    sandbox->start = made->times;
     runs_now(sandbox, now, effects);
+}
+
+void reconciler_not_handed_out(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                               struct reconciler_effects *effects)
+{
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (sandbox && sandbox_answered(sandbox, OWED_START))
+        hand_out_refused(sandbox, now, effects);
 }
 
 void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *id, const char *container_id,
                         struct reconciler_effects *effects)
 {
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!sandbox || !(sandbox->owed & OWED_START))
+    if (!sandbox || !(sandbox->owed & OWED_START) || sandbox->fate == FATE_ORPHANS)
         return;
     snprintf(sandbox->record.container_id, sizeof sandbox->record.container_id, "%s", container_id);
     sandbox_save(sandbox, effects);
@@ -434,8 +474,8 @@ void reconciler_removed(struct reconciler *reconciler, uint64_t now, const struc
         sandbox->fate = FATE_KNOWN;
     if (sandbox->record.phase == PHASE_REMOVING || (orphans && sandbox->ending))
         sandbox_ended(sandbox, now, effects);
-    else if (orphans && sandbox->record.phase == PHASE_NEW)
-        start_making(sandbox, now, effects);
+    else if (orphans && sandbox->record.phase == PHASE_NEW && !sandbox->taken)
+        start_making(sandbox, now, effects); /* else once that is on disk (reconciler_saved) */
 }
 
 void reconciler_end(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
@@ -463,6 +503,11 @@ void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const s
     if (!sandbox || sandbox->record.phase != PHASE_RUNNING || sandbox->fate == FATE_UNKNOWN ||
         (sandbox->owed & OWED_PAUSE) || sandbox->record.paused == paused)
         return;
+    if (sandbox->record.pooled) {
+        struct sandbox_exit exit = ending_member("somebody paused it on its node");
+        sandbox_end(sandbox, now, &exit, effects);
+        return;
+    }
     sandbox->record.paused = paused;
     sandbox->next_try_ms = now + RETRY_MS;
     sandbox_save(sandbox, effects);
@@ -507,8 +552,8 @@ static void tick_sandbox(struct sandbox *sandbox, uint64_t now, struct reconcile
     }
     if (sandbox->fate != FATE_UNKNOWN)
         sandbox_follow_end(sandbox, now, effects);
-    if (sandbox->fate == FATE_ORPHANS && !(sandbox->owed & OWED_REMOVE))
-        make_again(sandbox, effects);
+    if (sandbox->fate == FATE_ORPHANS && !sandbox->taken)
+        hand_out_go_on(sandbox, effects);
     sandbox_follow_pause(sandbox, now, effects);
     sandbox_follow_limits(sandbox, effects);
 }

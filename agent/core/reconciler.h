@@ -11,6 +11,8 @@
  *   - Processes are killed first. Container and volume are removed afterwards, once the end is on disk or
  *     cannot be written. Both are repeated until they have succeeded.
  *   - The final report is repeated until it is acknowledged, then the record is removed.
+ *   - A member of the warm pool is made and ended as a sandbox is. The sandbox that takes it over
+ *     (hand_out.h) has its id, and gets its container, or is started cold.
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds.
  */
@@ -26,16 +28,19 @@
 #include <stdint.h>
 
 enum reconciler_effect_kind {
-    RECONCILER_SAVE,   /* write the sandbox's record durably, then reconciler_saved */
-    RECONCILER_START,  /* make and start it by its spec and limits, then reconciler_started */
-    RECONCILER_ABORT,  /* it is to end: abort its start; reconciler_started comes at once */
-    RECONCILER_PAUSE,  /* freeze it, then reconciler_paused */
-    RECONCILER_RESUME, /* thaw it, then reconciler_paused */
-    RECONCILER_RESIZE, /* apply the sandbox's current limits, then reconciler_resized */
-    RECONCILER_KILL,   /* end its processes at once, without waiting for Docker, then reconciler_dead */
-    RECONCILER_REMOVE, /* remove container and volume, also incomplete ones, then reconciler_removed */
-    RECONCILER_REPORT, /* send the status; repeat until it is acknowledged or replaced by a newer one */
-    RECONCILER_FORGET  /* remove its record */
+    RECONCILER_SAVE,     /* write the sandbox's record durably, then reconciler_saved */
+    RECONCILER_START,    /* make and start it by its spec and limits, then reconciler_started */
+    RECONCILER_PREPARE,  /* give the member the sandbox's limits and environment, but begin nothing in it */
+    RECONCILER_HAND_OUT, /* begin the sandbox's command in it, once that is done; then reconciler_started, or
+                            reconciler_not_handed_out at any time since RECONCILER_PREPARE */
+    RECONCILER_ABORT,    /* it is to end: abort its start; reconciler_started comes at once */
+    RECONCILER_PAUSE,    /* freeze it, then reconciler_paused */
+    RECONCILER_RESUME,   /* thaw it, then reconciler_paused */
+    RECONCILER_RESIZE,   /* apply the sandbox's current limits, then reconciler_resized */
+    RECONCILER_KILL,     /* end its processes at once, without waiting for Docker, then reconciler_dead */
+    RECONCILER_REMOVE,   /* remove container and volume, also incomplete ones, then reconciler_removed */
+    RECONCILER_REPORT,   /* send the status; repeat until it is acknowledged or replaced by a newer one */
+    RECONCILER_FORGET    /* remove its record */
 };
 
 struct reconciler_effect {
@@ -79,7 +84,7 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
 /* Instead of reconciler_found, for a sandbox whose start was interrupted and whose command has begun or
  * already ended: the command is not started a second time. */
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
-                        uint32_t enforced, struct reconciler_effects *effects);
+                        uint32_t enforced, bool by_docker, struct reconciler_effects *effects);
 
 /* A desired state from the controller. Its spec is copied. */
 void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
@@ -110,9 +115,16 @@ struct start_result {
     bool node_fault;                  /* not ok, and neither the image nor the tenant is to blame */
     char suspect[64]; /* the user whose image may be to blame instead of the node; "": certainly none */
     uint32_t enforced;
+    struct start_times times; /* if ok: of its steps */
+    bool by_docker;           /* ok: its init is linked by Docker's exec */
 };
 void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                         const struct start_result *made, struct reconciler_effects *effects);
+
+/* The member was found unfit, and nothing of the sandbox has begun in it: starts it cold. */
+void reconciler_not_handed_out(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                               struct reconciler_effects *effects);
+
 void reconciler_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                        bool paused, struct reconciler_effects *effects);
 void reconciler_resized(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,

@@ -29,19 +29,26 @@ static void drop(struct sandbox_index *table, struct sandbox *sandbox)
 
 void sandbox_index_bury(struct sandbox_index *table, struct sandbox *sandbox)
 {
-    table->tombstone[table->tombstone_next] = sandbox->record.id;
+    table->tombstone[table->tombstone_next] = (struct sandbox_tombstone){
+        .id = sandbox->record.id, .member = sandbox->record.pooled, .number = sandbox->record.number};
     table->tombstone_next = (table->tombstone_next + 1) % SANDBOX_TOMBSTONES;
     drop(table, sandbox);
 }
 
 /* Asked only for a desired state whose id is unknown, so a walk over 128 KiB is cheaper than a second map. */
-bool sandbox_index_buried(const struct sandbox_index *table, const struct sandbox_id *id)
+const struct sandbox_tombstone *sandbox_index_buried(const struct sandbox_index *table,
+                                                     const struct sandbox_id *id)
 {
+    const struct sandbox_tombstone *member = NULL;
     for (size_t i = 0; i < SANDBOX_TOMBSTONES; i++) {
-        if (!memcmp(&table->tombstone[i], id, sizeof *id))
-            return true;
+        const struct sandbox_tombstone *tombstone = &table->tombstone[i];
+        if (memcmp(&tombstone->id, id, sizeof *id))
+            continue;
+        if (!tombstone->member)
+            return tombstone;
+        member = tombstone;
     }
-    return false;
+    return member;
 }
 
 void sandbox_index_fini(struct sandbox_index *table)

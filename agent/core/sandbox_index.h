@@ -11,6 +11,12 @@
 
 #define SANDBOX_TOMBSTONES 4096 /* ids remembered after their end, the oldest forgotten first */
 
+struct sandbox_tombstone {
+    struct sandbox_id id;
+    bool member;     /* of the warm pool: a sandbox that was to take it over can still be started here */
+    uint64_t number; /* of its last status: the statuses of such a sandbox go on from there */
+};
+
 /*
  * What this run of the agent knows of the container:
  *
@@ -19,7 +25,7 @@
  */
 enum sandbox_fate {
     FATE_UNKNOWN, /* restored from its record; not looked for yet */
-    FATE_ORPHANS, /* what is left of the start is removed, then it is started again */
+    FATE_ORPHANS, /* what is left of the start, or of a member, is removed, then it is started again */
     FATE_KNOWN
 };
 
@@ -55,15 +61,19 @@ struct sandbox {
     bool ending;           /* record.reason says why; a start under way is being aborted */
     bool killed;           /* RECONCILER_KILL was issued by this run of the agent */
     bool untold;           /* its status is reported once the record is on disk */
+    bool taken;            /* a sandbox took a member over, and that is not on disk yet */
+    bool cleared;          /* nothing is left of the member, and that is not on disk yet */
     bool resize_again;     /* the limits changed since the resize that is owed was asked for */
     uint64_t next_save_ms; /* after a failed write */
     uint64_t next_try_ms;  /* of an action that is repeated */
+    /* Of the steps of its start, as this run of the agent measured them; not on disk. */
+    struct start_times start;
     UT_hash_handle hh;
 };
 
 struct sandbox_index {
     struct sandbox *head;
-    struct sandbox_id tombstone[SANDBOX_TOMBSTONES];
+    struct sandbox_tombstone tombstone[SANDBOX_TOMBSTONES];
     size_t tombstone_next;
 };
 
@@ -78,8 +88,10 @@ struct sandbox *sandbox_index_add(struct sandbox_index *table, const struct sand
 /* Takes it out, frees it and remembers that its id ended. */
 void sandbox_index_bury(struct sandbox_index *table, struct sandbox *sandbox);
 
-/* Whether this id was buried recently. */
-bool sandbox_index_buried(const struct sandbox_index *table, const struct sandbox_id *id);
+/* What ended under this id recently, a sandbox before a member; NULL where nothing did. Borrowed until the
+ * next burial. */
+const struct sandbox_tombstone *sandbox_index_buried(const struct sandbox_index *table,
+                                                     const struct sandbox_id *id);
 
 void sandbox_index_fini(struct sandbox_index *table);
 

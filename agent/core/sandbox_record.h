@@ -31,6 +31,9 @@ struct sandbox_record {
     bool paused;
     bool idled;      /* paused for idleness, until a newer desired state */
     bool unfit;      /* its container may not be held to the limits below yet */
+    bool pooled;     /* a member of the warm pool: no sandbox of this id was heard of */
+    bool warm;       /* it has the container of a member, or is being given it */
+    bool renewed;    /* what is there is of a member that was not ready: removed before its own start */
     bool failed;     /* it never ran: its state is then FAILED, not STOPPED */
     bool node_fault; /* …for reasons of this node */
     enum sandbox_reason reason;
@@ -39,6 +42,7 @@ struct sandbox_record {
     int32_t exit_code;
     bool ran;
     uint32_t enforced; /* enum enforce_bit */
+    bool by_docker;    /* its init is linked by Docker's exec */
 
     /* On CLOCK_BOOTTIME of the boot below; after another boot only the wall clock counts. */
     uint64_t deadline_ms, started_ms, ended_ms;

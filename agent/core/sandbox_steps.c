@@ -63,12 +63,13 @@ static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DET
 
 /*
  * Whether the status may say that another node can start it. Only once no later run of this agent could start
- * it here: such a run would find the end on disk, or no record.
+ * it here: such a run would find the end on disk, or no record, or that of the member that it was to take
+ * over.
  */
 static bool can_go_elsewhere(const struct sandbox *sandbox)
 {
     return sandbox->record.node_fault && sandbox->record.phase == PHASE_ENDED && sandbox->record.failed &&
-           !(sandbox->written && sandbox->saving != SAVED);
+           (!sandbox->written || sandbox->taken || sandbox->saving == SAVED);
 }
 
 /* Its node could not start it and another may: that is reported only once nothing of it is left here. */
@@ -88,7 +89,10 @@ void sandbox_describe(const struct sandbox *sandbox, uint64_t now, struct sandbo
                                           .generation = r->generation,
                                           .number = r->number - (r->phase == PHASE_ENDED),
                                           .state = SANDBOX_STARTING,
-                                          .enforced = r->enforced};
+                                          .pooled = r->pooled,
+                                          .warm = r->warm,
+                                          .enforced = r->enforced,
+                                          .by_docker = r->by_docker};
         return;
     }
     *status = (struct sandbox_status){.id = r->id,
@@ -100,9 +104,14 @@ void sandbox_describe(const struct sandbox *sandbox, uint64_t now, struct sandbo
                                       .has_exit_code = r->has_exit_code,
                                       .exit_code = r->exit_code,
                                       .enforced = r->enforced,
+                                      .pooled = r->pooled,
+                                      .warm = r->warm,
+                                      .by_docker = r->by_docker,
                                       .ran = r->ran,
                                       .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
                                       .ended_ago_ms = r->phase == PHASE_ENDED ? since(r->ended_ms, now) : 0};
+    if (r->ran)
+        status->start = sandbox->start;
     tell_tenant(r, status->detail);
     status->has_last = r->phase == PHASE_ENDED && r->last_ms;
     if (!status->has_last)
@@ -216,6 +225,21 @@ void sandbox_set_end(struct sandbox *sandbox, const struct sandbox_exit *exit)
 static bool may_wait(enum sandbox_reason reason)
 {
     return reason == REASON_DELETED || reason == REASON_ADMIN || reason == REASON_IDLE;
+}
+
+void sandbox_make_again(struct sandbox *sandbox, struct reconciler_effects *effects)
+{
+    sandbox->record.phase = PHASE_NEW;
+    sandbox->fate = FATE_ORPHANS;
+    sandbox->owed |= OWED_REMOVE;
+    sandbox_effect(effects, RECONCILER_REMOVE, &sandbox->record.id);
+    sandbox_save(sandbox, effects);
+}
+
+void sandbox_note_unmade(struct sandbox *sandbox, const char *was)
+{
+    struct sandbox_exit exit = ending_unmade(sandbox->record.reason, was);
+    memcpy(sandbox->record.detail, exit.detail, sizeof sandbox->record.detail);
 }
 
 bool sandbox_from_before(const struct sandbox *sandbox)

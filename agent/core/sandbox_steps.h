@@ -53,6 +53,12 @@ void sandbox_ended(struct sandbox *sandbox, uint64_t now, struct reconciler_effe
  * yet. */
 bool sandbox_from_before(const struct sandbox *sandbox);
 
+/* Removes what is there of it, then it is started (again). */
+void sandbox_make_again(struct sandbox *sandbox, struct reconciler_effects *effects);
+
+/* It was ended before it ran, for whatever reason: tells people what took so long. */
+void sandbox_note_unmade(struct sandbox *sandbox, const char *was);
+
 /* Ask for the desired state of a running sandbox where it differs from the actual one. */
 void sandbox_follow_pause(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects);
 void sandbox_follow_limits(struct sandbox *sandbox, struct reconciler_effects *effects);

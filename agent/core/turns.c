@@ -38,17 +38,33 @@ static void user_drop(struct turns *turns, struct turn_user *user)
 {
     if (user->first || user->under_way)
         return;
-    HASH_DEL(turns->users, user);
+    if (user == turns->nobody)
+        turns->nobody = NULL;
+    else
+        HASH_DEL(turns->users, user);
     free(user->name);
     free(user);
 }
 
-void turn_ask(struct turns *turns, struct turn *turn, const char *name)
+static void queue(struct turn_user *user, struct turn *turn)
 {
-    struct turn_user *user = user_of(turns, name);
     *turn = (struct turn){.user = user, .slot = user->last};
     *user->last = turn;
     user->last = &turn->next;
+}
+
+void turn_ask(struct turns *turns, struct turn *turn, const char *name)
+{
+    queue(user_of(turns, name), turn);
+}
+
+void turn_ask_last(struct turns *turns, struct turn *turn)
+{
+    if (!turns->nobody) {
+        turns->nobody = mem_zalloc(sizeof *turns->nobody);
+        turns->nobody->last = &turns->nobody->first;
+    }
+    queue(turns->nobody, turn);
 }
 
 static void unlink_turn(struct turn *turn)
@@ -89,6 +105,8 @@ static bool has_place(const struct turns *turns, uint64_t now)
     unsigned counted = 0, taking_long = 0;
     uint64_t far = long_ms(turns);
     for (const struct turn *turn = turns->under_way; turn; turn = turn->next) {
+        if (turn->user == turns->nobody)
+            continue;
         if (now - turn->begun_ms < far)
             counted++;
         else
@@ -108,16 +126,24 @@ static bool comes_before(const struct turn_user *a, const struct turn_user *b)
     return a->under_way != b->under_way ? a->under_way < b->under_way : a->served < b->served;
 }
 
-struct turn *turns_next(struct turns *turns, uint64_t now)
+/* Whose turn is next; NULL: no one's. */
+static struct turn_user *next_user(struct turns *turns)
 {
     struct turn_user *best = NULL, *user, *other;
-    if (!has_place(turns, now))
-        return NULL;
+    bool waits = false;
     HASH_ITER(hh, turns->users, user, other)
     {
+        waits |= user->first != NULL;
         if (may_begin(turns, user) && (!best || comes_before(user, best)))
             best = user;
     }
+    bool spare = !waits && turns->nobody && turns->nobody->first && !turns->nobody->under_way;
+    return spare ? turns->nobody : best;
+}
+
+struct turn *turns_next(struct turns *turns, uint64_t now)
+{
+    struct turn_user *best = has_place(turns, now) ? next_user(turns) : NULL;
     if (!best)
         return NULL;
     struct turn *turn = best->first;
@@ -132,6 +158,14 @@ struct turn *turns_next(struct turns *turns, uint64_t now)
         turn->next->slot = &turn->next;
     turns->under_way = turn;
     return turn;
+}
+
+void turns_each_waiting(const struct turns *turns, void (*cb)(void *arg, const struct turn *turn), void *arg)
+{
+    for (const struct turn_user *user = turns->users; user; user = user->hh.next) {
+        for (const struct turn *turn = user->first; turn; turn = turn->next)
+            cb(arg, turn);
+    }
 }
 
 static bool somebody_has_none(const struct turns *turns)

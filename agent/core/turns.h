@@ -9,6 +9,9 @@
  * is derived from the starts that succeeded, as TCP derives its retransmission timeout (RFC 6298: mean and 4
  * deviations): on a busy node all starts take long, and more of them at once would take longer still.
  *
+ * Starts for nobody (members of the warm pool) come last: one at a time, and only while no user waits. Such a
+ * start counts against no bound of the others, so that none of them waits for it.
+ *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before turn_ask.
  */
 #ifndef CORRAL_AGENT_CORE_TURNS_H
@@ -38,6 +41,7 @@ struct turns_bounds {
 struct turns {
     struct turns_bounds bounds;
     struct turn_user *users;
+    struct turn_user *nobody; /* whose turns come last; NULL: it has none */
     struct turn *under_way;
     uint64_t served; /* number of turns given so far */
     int64_t mean_ms; /* of the successful turns; 0: there was none */
@@ -49,6 +53,9 @@ void turns_init(struct turns *turns, const struct turns_bounds *bounds);
 /* Queues a turn of this user (copied; "" is a user too). */
 void turn_ask(struct turns *turns, struct turn *turn, const char *user);
 
+/* Queues a turn for nobody. */
+void turn_ask_last(struct turns *turns, struct turn *turn);
+
 /* Takes the next turn that may begin now, which is then under way; NULL if none may. Borrowed. */
 struct turn *turns_next(struct turns *turns, uint64_t now);
 
@@ -59,6 +66,9 @@ struct turn *turns_next(struct turns *turns, uint64_t now);
  * for as long as a turn may take. Borrowed.
  */
 struct turn *turns_overdue(const struct turns *turns, uint64_t now);
+
+/* Calls cb with each turn that waits. */
+void turns_each_waiting(const struct turns *turns, void (*cb)(void *arg, const struct turn *turn), void *arg);
 
 /* The turn has succeeded now: notes its duration. The caller then calls turn_end. */
 void turn_succeeds(struct turns *turns, const struct turn *turn, uint64_t now);

@@ -1,5 +1,6 @@
 #include "agent/disk/record.h"
 
+#include "agent/disk/record_slots.h"
 #include "common/base/mem.h"
 
 #include <dirent.h>
@@ -12,17 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECORD_MAX (1u << 20)
-#define SUM_LEN    21 /* "sum ", 16 digits and a line end */
-
-/* FNV-1a, 64 bits (draft-eastlake-fnv): finds a torn write; nobody attacks our own disk. */
-static uint64_t sum_of(const char *bytes, size_t len)
-{
-    uint64_t sum = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return sum;
-}
+#define SUM_LEN 21 /* "sum ", 16 digits and a line end */
 
 /* The numbers of a record: name and place of each. */
 struct number {
@@ -41,6 +32,9 @@ static const struct number numbers[] = {
     NUMBER(paused),
     NUMBER(idled),
     NUMBER(unfit),
+    NUMBER(pooled),
+    NUMBER(warm),
+    NUMBER(renewed),
     NUMBER(failed),
     NUMBER(node_fault),
     NUMBER(reason),
@@ -48,6 +42,7 @@ static const struct number numbers[] = {
     NUMBER(exit_code),
     NUMBER(ran),
     NUMBER(enforced),
+    NUMBER(by_docker),
     NUMBER(deadline_ms),
     NUMBER(started_ms),
     NUMBER(ended_ms),
@@ -103,7 +98,7 @@ char *record_format(const struct sandbox_record *r)
         fprintf(out, "%02x", r->spec[i]);
     fputc('\n', out);
     fflush(out);
-    fprintf(out, "sum %016" PRIx64 "\n", sum_of(text, len));
+    fprintf(out, "sum %016" PRIx64 "\n", record_slots_sum(text, len));
     fclose(out);
     return text;
 }
@@ -183,7 +178,7 @@ static bool sum_holds(const char *text, size_t len)
 {
     if (len < SUM_LEN || strncmp(text + len - SUM_LEN, "sum ", 4) || text[len - 1] != '\n')
         return false;
-    return strtoull(text + len - SUM_LEN + 4, NULL, 16) == sum_of(text, len - SUM_LEN);
+    return strtoull(text + len - SUM_LEN + 4, NULL, 16) == record_slots_sum(text, len - SUM_LEN);
 }
 
 /* The id is used in paths. */
@@ -218,34 +213,10 @@ int record_parse(const char *text, struct sandbox_record *out, struct err *e)
 
 /* --- files --- */
 
-static int sync_folder(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-static int write_durably(const char *path, const char *text)
-{
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -1;
-    size_t len = strlen(text);
-    int rc = write(fd, text, len) == (ssize_t)len ? fsync(fd) : -1;
-    if (close(fd))
-        rc = -1;
-    return rc;
-}
-
 int record_write(const char *dir, const struct sandbox_id *id, const char *text, struct err *e)
 {
-    char path[512], temporary[512];
-    snprintf(path, sizeof path, "%s/%s", dir, id->text);
-    snprintf(temporary, sizeof temporary, "%s/%s.new", dir, id->text);
-    if (write_durably(temporary, text) || rename(temporary, path) || sync_folder(dir))
-        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    if (record_slots_write(dir, id->text, text))
+        return err_set(e, ERR_IO, "%s/%s: %s", dir, id->text, strerror(errno));
     return 0;
 }
 
@@ -264,7 +235,7 @@ static int open_plainly(const char *path, size_t *size)
     struct stat st;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
-        *size = st.st_size < RECORD_MAX ? (size_t)st.st_size : RECORD_MAX;
+        *size = st.st_size < RECORD_SLOTS_MAX ? (size_t)st.st_size : RECORD_SLOTS_MAX;
         return fd;
     }
     if (fd >= 0)
@@ -272,17 +243,31 @@ static int open_plainly(const char *path, size_t *size)
     return -1;
 }
 
-static char *read_whole(const char *path)
+/*
+ * What is read may be in memory only: its agent was killed after the write, and before that was on the disk.
+ * The next write goes into the other slot, the only one that the disk has for certain. So what is read is
+ * written out first; record_load_all then empties the disk's own cache, once for all records.
+ */
+static void write_out(int fd)
+{
+    (void)sync_file_range(fd, 0, 0,
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+/* Its newest text. */
+static char *read_text(const char *path)
 {
     size_t size;
     int fd = open_plainly(path, &size);
     if (fd < 0)
         return NULL;
-    char *text = mem_zalloc(size + 1);
-    ssize_t len = read(fd, text, size); /* a read of a regular file returns all of it, or an error */
+    CLEANUP(mem_free_ptr) char *bytes = mem_zalloc(size + 1);
+    ssize_t len = read(fd, bytes, size); /* a read of a regular file returns all of it, or an error */
+    write_out(fd);
     close(fd);
-    text[len > 0 ? len : 0] = 0;
-    return text;
+    size = len > 0 ? (size_t)len : 0;
+    bytes[size] = 0;
+    return mem_strdup(record_slots_find(bytes, size));
 }
 
 static void load_one(const char *dir, const char *name, record_cb *on_record, record_bad_cb *on_bad,
@@ -292,7 +277,7 @@ static void load_one(const char *dir, const char *name, record_cb *on_record, re
     struct sandbox_record record;
     struct err e;
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    CLEANUP(mem_free_ptr) char *text = read_whole(path);
+    CLEANUP(mem_free_ptr) char *text = read_text(path);
     bool good = text && !record_parse(text, &record, &e), its_own = good && !strcmp(record.id.text, name);
     if (its_own)
         on_record(arg, &record);
@@ -321,6 +306,7 @@ int record_load_all(const char *dir, record_cb *on_record, record_bad_cb *on_bad
         if (sandbox_id_parse(entry->d_name, &id))
             load_one(dir, entry->d_name, on_record, on_bad, arg);
     }
+    (void)fsync(dirfd(folder));
     closedir(folder);
     return 0;
 }

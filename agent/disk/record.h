@@ -1,7 +1,7 @@
 /*
- * Sandbox records on disk, one file per sandbox, written so that a crash leaves the old or the new one:
- * temporary file, fsync, rename, fsync of the folder. Text, with a checksum at the end; a file that is
- * incomplete or invalid is set aside (".bad") and reported, never fatal. Blocks for the time of an fsync.
+ * Sandbox records on disk, one file per sandbox, written so that a crash leaves the old or the new one
+ * (record_slots.h). Text, with a checksum at the end; a file that is incomplete or invalid is set aside
+ * (".bad") and reported, never fatal. Blocks for the time of an fsync.
  */
 #ifndef CORRAL_AGENT_DISK_RECORD_H
 #define CORRAL_AGENT_DISK_RECORD_H

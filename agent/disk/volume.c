@@ -1,5 +1,6 @@
 #include "agent/disk/volume.h"
 
+#include "agent/disk/disk_form.h"
 #include "agent/disk/loop_file.h"
 
 #include "common/base/mem.h"
@@ -28,9 +29,9 @@
 #define KEPT_MAX      (16u << 20)
 #define SMALL_PARTS   (448u << 10)
 
-/* One job under way; on its thread it reads only the constant members of volumes. */
+/* One job under way; on its thread it uses only the constant members of volumes, and forms. */
 struct volume_job {
-    const struct volumes *volumes;
+    struct volumes *volumes;
     struct sandbox_id id;
     uint64_t bytes;
     unsigned folders;
@@ -44,6 +45,7 @@ struct volumes {
     struct worker *worker;
     char dir[VOLUME_PATH_MAX - 64];
     uint32_t owner;
+    struct disk_forms forms;
 };
 
 int volumes_new(struct volumes **out, struct worker *worker, const char *dir, uint32_t owner, struct err *e)
@@ -61,6 +63,7 @@ int volumes_new(struct volumes **out, struct worker *worker, const char *dir, ui
         free(volumes);
         return rc;
     }
+    disk_forms_init(&volumes->forms);
     *out = volumes;
     return 0;
 }
@@ -90,7 +93,7 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
     snprintf(out, VOLUME_PATH_MAX, "%s/%s/%u", volumes->dir, id->text, folder);
 }
 
-/* --- making: file, mkfs, loop device, mount --- */
+/* --- making: file, mkfs or a copy of what it made before, loop device, mount --- */
 
 /*
  * Every sandbox can read the path behind each loop device in /sys/block. The file is opened through a private
@@ -203,12 +206,13 @@ static int make_folders(const struct volume_job *job, struct err *e)
     return 0;
 }
 
-static int make_file(const char *path, uint64_t bytes, struct err *e)
+/* All zero. The descriptor, or an error. */
+static int make_file(const char *path, uint64_t size, struct err *e)
 {
-    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    int rc = fd < 0 || ftruncate(fd, (off_t)bytes);
-    if (rc)
-        rc = err_set(e, ERR_IO, "the sandbox's disk cannot be made: %s", strerror(errno));
+    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 && !ftruncate(fd, (off_t)size))
+        return fd;
+    int rc = err_set(e, ERR_IO, "the sandbox's disk cannot be made: %s", strerror(errno));
     if (fd >= 0)
         close(fd);
     return rc;
@@ -266,6 +270,25 @@ static int format(const struct volumes *volumes, char *path, struct err *e)
     return 0;
 }
 
+/* A failed copy may have left a part, which mkfs would not overwrite. */
+static int make_image(struct volumes *volumes, char *path, uint64_t bytes, struct err *e)
+{
+    uint64_t size = file_size(bytes);
+    int rc = 0, fd = make_file(path, size, e);
+    if (fd < 0)
+        return fd;
+    if (!disk_forms_copy(&volumes->forms, size, fd)) {
+        if (ftruncate(fd, 0) || ftruncate(fd, (off_t)size))
+            rc = err_set(e, ERR_IO, "the sandbox's disk cannot be made: %s", strerror(errno));
+        if (!rc)
+            rc = format(volumes, path, e);
+        if (!rc)
+            disk_forms_keep(&volumes->forms, size, fd, volumes->dir);
+    }
+    close(fd);
+    return rc;
+}
+
 /* --- removing --- */
 
 /*
@@ -319,9 +342,7 @@ static int make_work(void *arg, struct err *e)
     if (!rc && mkdir(folder, 0700))
         rc = err_set(e, ERR_IO, "the sandbox's disk cannot be made: %s", strerror(errno));
     if (!rc)
-        rc = make_file(path, file_size(job->bytes), e);
-    if (!rc)
-        rc = format(job->volumes, path, e);
+        rc = make_image(job->volumes, path, job->bytes, e);
     if (!rc)
         rc = mount_it(job, e);
     if (!rc)
@@ -348,7 +369,7 @@ static void on_job(void *arg, int code, const struct err *e)
     job.cb(job.arg, code, e);
 }
 
-static struct volume_job *job_new(const struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb,
+static struct volume_job *job_new(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb,
                                   void *arg)
 {
     struct volume_job *job = mem_zalloc(sizeof *job);
@@ -386,6 +407,9 @@ const char *volumes_dir(const struct volumes *volumes)
 
 void volumes_free(struct volumes *volumes)
 {
+    if (!volumes)
+        return;
+    disk_forms_fini(&volumes->forms);
     free(volumes);
 }
 

@@ -18,6 +18,7 @@
 void docker_facts_fini(struct docker_facts *facts)
 {
     string_list_fini(&facts->runtimes);
+    string_list_fini(&facts->closed);
 }
 
 void docker_image_fini(struct docker_image *image)
@@ -276,6 +277,17 @@ struct docker_call *docker_container_start(struct docker *docker, const char *id
                                .cb = (void (*)(void))cb,
                                .arg = arg};
     return ask(docker, "POST", "/containers/", id, "/start", NULL, START_MS, &call);
+}
+
+struct docker_call *docker_exec_create(struct docker *docker, const char *container,
+                                       const struct string_list *command, docker_id_cb *cb, void *arg)
+{
+    struct docker_call call = {.answer = ANSWER_ID, .cb = (void (*)(void))cb, .arg = arg};
+    char *body = docker_json_exec_body(command);
+    struct docker_call *made =
+        ask(docker, "POST", "/containers/", container, "/exec", body, DOCKER_QUICK_MS, &call);
+    free(body);
+    return made;
 }
 
 /* --- the short ones --- */

@@ -10,6 +10,7 @@
 #define CORRAL_AGENT_DOCKER_DOCKER_H
 
 #include "agent/core/image_bounds.h"
+#include "agent/core/pull_size.h"
 #include "agent/docker/docker_frames.h"
 #include "common/base/err.h"
 #include "common/base/id.h"
@@ -36,10 +37,11 @@ struct docker_facts {
     char arch[32];        /* architecture of its images, in Docker's name */
     char runc_version[32];
     struct string_list runtimes; /* the ones that can run a sandbox */
-    bool runsc_shut;             /* gVisor is installed, but without access to sockets of the host */
-    char root_dir[512];          /* where it stores its images; "" if that is too long */
-    bool userns;                 /* user namespaces are enabled */
-    uint32_t userns_uid;         /* the host's id of a container's root; 0 without user namespaces */
+    struct string_list
+        closed;          /* …and of these, those whose sandboxes cannot connect to a socket of the host */
+    char root_dir[512];  /* where it stores its images; "" if that is too long */
+    bool userns;         /* user namespaces are enabled */
+    uint32_t userns_uid; /* the host's id of a container's root; 0 without user namespaces */
     bool live_restore;
     bool seccomp;
     bool cgroup_v2;
@@ -56,6 +58,15 @@ struct docker_image {
 };
 void docker_image_copy(struct docker_image *dst, const struct docker_image *src); /* dst: all zero */
 void docker_image_fini(struct docker_image *image);
+
+/* An image that Docker has. */
+struct docker_stored {
+    char id[80];
+    uint64_t size_bytes;      /* of all layers, unpacked, also of those that it shares with others */
+    uint64_t created_wall_ms; /* Unix ms, as the image says; 0: it does not */
+    struct string_list names; /* with a tag or a digest, as Docker writes them */
+};
+void docker_stored_free(struct docker_stored *items, size_t count);
 
 struct docker_bind {
     const char *source, *target;
@@ -98,6 +109,7 @@ struct docker_state {
     pid_t pid;           /* of its process 1, as the host sees it; 0 if it does not run */
     int exit_code;
     uint64_t finished_wall_ms; /* Unix ms by Docker's clock; 0 if it runs or never did */
+    char image[80];            /* the id of its image */
 };
 
 struct docker_file {
@@ -109,6 +121,7 @@ struct docker_listed {
     char id[DOCKER_ID_LEN + 1];
     char sandbox[SANDBOX_ID_LEN + 1]; /* from its label; "" if that is not an id */
     char cluster[64];
+    char image[80]; /* the id of its image */
     bool running;
 };
 
@@ -119,8 +132,9 @@ struct docker_network {
     char cluster[64];
 };
 
-/* CHANGED: paused, resumed or removed; the listener inspects the container. */
-enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_CHANGED, DOCKER_OTHER };
+/* CHANGED: paused, resumed or removed; the listener inspects the container. IMAGE: a name of an image may
+ * mean another one now, or nothing; sandbox is empty. */
+enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_CHANGED, DOCKER_IMAGE, DOCKER_OTHER };
 struct docker_event {
     enum docker_event_kind kind;
     struct sandbox_id sandbox;
@@ -139,6 +153,8 @@ typedef void docker_state_cb(void *arg, int code, const struct err *e, const str
 typedef void docker_file_cb(void *arg, int code, const struct err *e, const struct docker_file *file);
 typedef void docker_list_cb(void *arg, int code, const struct err *e, const struct docker_listed *items,
                             size_t count);
+typedef void docker_stored_cb(void *arg, int code, const struct err *e, const struct docker_stored *items,
+                              size_t count);
 typedef void docker_networks_cb(void *arg, int code, const struct err *e, const struct docker_network *items,
                                 size_t count);
 
@@ -172,6 +188,7 @@ struct docker_pull_bounds {
     uint64_t image_bytes;          /* the largest allowed image; 0: no limit */
     uint64_t free_bytes;           /* what must stay free on the disk of Docker's images */
     const char *root; /* the folder of Docker's images; "": not known, and the disk is not checked */
+    const char *auth; /* a login (docker_auth_write); NULL: none */
 };
 
 /*
@@ -183,6 +200,18 @@ struct docker_pull_bounds {
  */
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
                                       const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg);
+
+/* How far the call's pull is; NULL while it waits for its turn. Borrowed until the next turn of the loop. */
+const struct pull_size *docker_pull_progress(const struct docker_call *call);
+
+/* The login for docker_pull_bounds; free it, it holds the password. */
+char *docker_auth_write(const struct registry_login *login);
+
+/* The disk of Docker's images: what can be used of it in all, and what is free. ERR_IO as below. */
+struct docker_disk {
+    uint64_t bytes, free_bytes;
+};
+int docker_disk(const char *root, struct docker_disk *disk, struct err *e) MUST_CHECK;
 
 /* The free bytes on the disk of Docker's images; ERR_IO if the agent cannot see that folder. */
 int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e) MUST_CHECK;
@@ -233,6 +262,9 @@ void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg)
 void docker_container_list_of_network(struct docker *docker, const struct docker_network *network,
                                       docker_list_cb *cb, void *arg);
 void docker_container_list_of_image(struct docker *docker, const char *id, docker_list_cb *cb, void *arg);
+
+/* All images. ERR_TOO_LARGE: Docker has so many, or so long labels on them, that its answer is not read. */
+void docker_image_list(struct docker *docker, docker_stored_cb *cb, void *arg);
 
 /* Removes a tag, and the image with its last tag. ERR_CONFLICT if a container uses it; a missing one is a
  * success. */
@@ -285,5 +317,28 @@ void docker_log_pause(struct docker_log *log, bool paused);
 
 /* Ends it; no callback follows. May be called from any callback. */
 void docker_log_cancel(struct docker_log *log);
+
+/*
+ * Docker's own exec (docker_exec.c): runs a program in a running container, as its user and within its
+ * limits, and joins the program's stdin and stdout with a socket, at most DOCKER_EXEC_BYTES waiting each way.
+ */
+#define DOCKER_EXEC_BYTES 16384
+struct docker_exec;
+
+/*
+ * Once, on the loop. code 0: fd is the caller's end of the socket, which the caller closes; it comes before
+ * Docker has started the program, and where it cannot, or the program ends, the socket ends. Else fd is -1.
+ */
+typedef void docker_exec_cb(void *arg, int code, const struct err *e, int fd);
+
+/* Copies command; the caller frees the result, also after a failure. */
+struct docker_exec *docker_exec_run(struct docker *docker, const char *container,
+                                    const struct string_list *command, docker_exec_cb *cb, void *arg);
+
+/*
+ * No callback follows. Docker closes the program's stdin; it does not kill it. May be called from any
+ * callback, and after docker_free. NULL is fine.
+ */
+void docker_exec_free(struct docker_exec *exec);
 
 #endif

@@ -33,9 +33,10 @@ static void on_events_end(void *arg, int code, const struct err *e, long status,
 
 static void listen_now(struct docker *docker)
 {
-    char escaped[256], path[320];
-    docker_escape("{\"type\":[\"container\"],\"event\":[\"die\",\"oom\",\"pause\",\"unpause\",\"destroy\"],"
-                  "\"label\":[\"corral.sandbox\"]}",
+    char escaped[512], path[600];
+    /* Not by label, which Docker would ask of images too: events of other containers are few, and dropped. */
+    docker_escape("{\"type\":[\"container\",\"image\"],\"event\":[\"die\",\"oom\",\"pause\",\"unpause\","
+                  "\"destroy\",\"tag\",\"untag\",\"delete\",\"pull\",\"load\",\"import\"]}",
                   escaped, sizeof escaped);
     snprintf(path, sizeof path, "%s/events?filters=%s", docker->prefix, escaped);
     docker->hears = true;

@@ -37,13 +37,18 @@ static bool read_payload(uint8_t *payload, size_t len, struct log_record *record
     return true;
 }
 
+static size_t size_of(const uint8_t head[static HEAD])
+{
+    return (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 | head[7];
+}
+
 /* Returns the length of the frame that the bytes begin with; 0: it is not complete yet; -1: it is no frame.
  */
 static long read_frame(uint8_t *bytes, size_t len, struct log_record *record)
 {
     if (len < HEAD)
         return 0;
-    size_t size = (size_t)bytes[4] << 24 | (size_t)bytes[5] << 16 | (size_t)bytes[6] << 8 | bytes[7];
+    size_t size = size_of(bytes);
     if ((bytes[0] != 1 && bytes[0] != 2) || bytes[1] || bytes[2] || bytes[3] || size > DOCKER_FRAME_MAX)
         return -1;
     if (len < HEAD + size)
@@ -72,5 +77,31 @@ bool docker_frames_feed(struct docker_frames *f, const char *bytes, size_t len, 
         bytes += some;
         len -= some;
     }
+    return true;
+}
+
+bool docker_unframe(struct docker_unframe *u, uint8_t *bytes, size_t *len)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < *len;) {
+        if (!u->left) {
+            u->head[u->head_len++] = bytes[at++];
+            if (u->head_len < HEAD)
+                continue;
+            if (u->head[0] < 1 || u->head[0] > 2 || u->head[1] || u->head[2] || u->head[3])
+                return false;
+            u->head_len = 0;
+            u->left = size_of(u->head);
+            continue;
+        }
+        size_t some = *len - at < u->left ? *len - at : u->left;
+        if (u->head[0] == 1) {
+            memmove(bytes + kept, bytes + at, some);
+            kept += some;
+        }
+        u->left -= some;
+        at += some;
+    }
+    *len = kept;
     return true;
 }

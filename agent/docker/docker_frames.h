@@ -23,4 +23,17 @@ struct docker_frames { /* all zero at first */
 bool docker_frames_feed(struct docker_frames *frames, const char *bytes, size_t len, docker_record_cb *cb,
                         void *arg);
 
+/* The output of an exec comes in the same frames, without times. */
+struct docker_unframe { /* all zero at first */
+    uint8_t head[8];
+    size_t head_len;
+    size_t left; /* bytes of the frame at hand that are still to come */
+};
+
+/*
+ * Takes the heads out of the bytes, in place, and what is not of stdout: len is then what is left. False:
+ * these are no frames of Docker's; nothing may be given after that.
+ */
+bool docker_unframe(struct docker_unframe *unframe, uint8_t *bytes, size_t *len);
+
 #endif

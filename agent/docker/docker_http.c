@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /*
  * Each request has its own connection: on a unix socket that costs some 20 µs, and requests share nothing.
@@ -256,6 +257,8 @@ static void begin(struct docker_request *r, const struct docker_ask *ask)
     if (!strcmp(ask->method, "POST")) /* also without a body: Content-Length is then 0 */
         evbuffer_add_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
                             ask->body ? strlen(ask->body) : 0);
+    if (ask->auth && ask->auth[0])
+        evbuffer_add_printf(out, "X-Registry-Auth: %s\r\n", ask->auth);
     evbuffer_add_printf(out, "\r\n%s", ask->body ? ask->body : "");
     bufferevent_enable(r->io, EV_READ | EV_WRITE);
     if (!bufferevent_socket_connect(r->io, (struct sockaddr *)&r->http->address, sizeof r->http->address))
@@ -316,6 +319,23 @@ void docker_http_free(struct docker_http *http)
     while (http->requests)
         finish(http->requests, ERR_CANCELLED, &e);
     free(http);
+}
+
+const char *docker_http_socket(const struct docker_http *http)
+{
+    return http->address.sun_path;
+}
+
+int docker_http_dial(const struct docker_http *http)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&http->address, sizeof http->address) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
 }
 
 void docker_escape(const char *text, char *out, size_t size)

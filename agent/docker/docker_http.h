@@ -38,6 +38,7 @@ struct docker_ask {
     const char *body;    /* JSON text; NULL: none */
     uint64_t timeout_ms; /* of the whole request; 0: none */
     uint64_t silence_ms; /* without a byte received; 0: none */
+    const char *auth;    /* value of X-Registry-Auth, without line ends; NULL or "": none */
     docker_http_line_cb
         *on_line; /* called for each line of the answer, cb then gets no body; NULL: no streaming */
     docker_http_bytes_cb *on_bytes; /* called with each piece of a 200's body, at most DOCKER_PIECE_MAX bytes;
@@ -59,6 +60,12 @@ void docker_http_cancel(struct docker_request *request);
  * at hand, and an end in it, is still told. Timeouts of the whole request count on. May be called from any
  * callback. */
 void docker_http_pause(struct docker_request *request, bool paused);
+
+/* Where Docker is. Borrowed. */
+const char *docker_http_socket(const struct docker_http *http);
+
+/* A connection to Docker of the caller's own, non-blocking; -1 with errno. */
+int docker_http_dial(const struct docker_http *http);
 
 /* Escapes text for a request's path, so that no name can become another path. */
 void docker_escape(const char *text, char *out, size_t size);

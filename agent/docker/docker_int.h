@@ -55,6 +55,10 @@ struct docker_call {
     void *arg;
 };
 
+/* docker.c: makes an exec of a container, which does not run yet; the callback gets its id. */
+struct docker_call *docker_exec_create(struct docker *docker, const char *container,
+                                       const struct string_list *command, docker_id_cb *cb, void *arg);
+
 /* docker_pull.c: removes the call from its pull, which goes on while another call waits for it. */
 void docker_pull_leave(struct docker_call *call);
 void docker_pulls_init(struct docker *docker);

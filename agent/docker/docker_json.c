@@ -82,8 +82,8 @@ static uint32_t remapped_uid(const char *root_dir)
     return slash && sscanf(slash, "/%u.%u", &uid, &gid) == 2 ? uid : 0;
 }
 
-/* gVisor's runsc, registered without an option that lets a sandbox reach its init's socket. */
-static bool is_shut(const json_t *runtime)
+/* gVisor's runsc, registered without an option that lets an init connect to the agent's socket. */
+static bool is_closed(const json_t *runtime)
 {
     static const char *const opens[] = {"--host-uds=open", "--host-uds=all", "--fsgofer-host-uds"};
     const char *path = text_of(runtime, "path"), *slash = strrchr(path, '/');
@@ -107,10 +107,9 @@ static void read_runtimes(json_t *runtimes, struct docker_facts *out)
     json_t *runtime;
     json_object_foreach(runtimes, name, runtime)
     {
-        if (is_shut(runtime))
-            out->runsc_shut = true;
-        else
-            string_list_add(&out->runtimes, name);
+        string_list_add(&out->runtimes, name);
+        if (is_closed(runtime))
+            string_list_add(&out->closed, name);
     }
 }
 
@@ -252,6 +251,7 @@ int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out,
     out->removing = !strcmp(status, "removing") || !strcmp(status, "dead");
     out->foreign_mounts = has_foreign_mounts(json_object_get(root, "Mounts"));
     out->begun = status[0] && strcmp(status, "created");
+    snprintf(out->image, sizeof out->image, "%s", text_of(root, "Image"));
     if (!out->running)
         out->finished_wall_ms = unix_ms_of(text_of(state, "FinishedAt"));
     json_int_t pid = json_integer_value(json_object_get(state, "Pid"));
@@ -313,6 +313,10 @@ int docker_json_event(const char *bytes, size_t len, struct docker_event *out, s
     if (!root)
         return ERR_PROTOCOL;
     json_t *attributes = json_object_get(json_object_get(root, "Actor"), "Attributes");
+    if (!strcmp(text_of(root, "Type"), "image")) {
+        out->kind = DOCKER_IMAGE;
+        return 0;
+    }
     if (!sandbox_id_parse(text_of(attributes, "corral.sandbox"), &out->sandbox))
         return err_set(e, ERR_PROTOCOL, "Docker listed a container without a sandbox's id");
     const char *action = text_of(root, "Action");
@@ -344,8 +348,45 @@ int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, 
         if (sandbox_id_parse(text_of(labels, "corral.sandbox"), &id))
             memcpy(listed->sandbox, id.text, sizeof listed->sandbox);
         snprintf(listed->cluster, sizeof listed->cluster, "%s", text_of(labels, "corral.cluster"));
+        snprintf(listed->image, sizeof listed->image, "%s", text_of(item, "ImageID"));
         listed->running =
             !strcmp(text_of(item, "State"), "running") || !strcmp(text_of(item, "State"), "paused");
+        (*count)++;
+    }
+    *out = items;
+    return 0;
+}
+
+void docker_stored_free(struct docker_stored *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        string_list_fini(&items[i].names);
+    free(items);
+}
+
+int docker_json_images(const char *bytes, size_t len, struct docker_stored **out, size_t *count,
+                       struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    *out = NULL;
+    *count = 0;
+    if (!json_is_array(root))
+        return root ? err_set(e, ERR_PROTOCOL, "Docker's list is no list") : ERR_PROTOCOL;
+    struct docker_stored *items = mem_zalloc(json_array_size(root) * sizeof *items);
+    size_t i;
+    json_t *item;
+    json_array_foreach(root, i, item)
+    {
+        struct docker_stored *stored = &items[*count];
+        const char *id = text_of(item, "Id");
+        uint64_t created_s = size_of(item, "Created");
+        if (!*id || strlen(id) >= sizeof stored->id)
+            continue;
+        strcpy(stored->id, id);
+        stored->size_bytes = size_of(item, "Size");
+        stored->created_wall_ms = created_s < UINT64_MAX / 1000 ? created_s * 1000 : 0;
+        list_of_array(json_object_get(item, "RepoTags"), &stored->names);
+        list_of_array(json_object_get(item, "RepoDigests"), &stored->names);
         (*count)++;
     }
     *out = items;
@@ -396,6 +437,24 @@ void docker_json_message(const char *bytes, size_t len, char *out, size_t size)
     snprintf(out, size, "%s", text_of(root, "message"));
 }
 
+/* Of a layer's progress. What is not known waits. */
+static enum node_layer_state layer_state(const char *status)
+{
+    static const struct {
+        const char *status;
+        enum node_layer_state state;
+    } states[] = {
+        {"Downloading", NODE_LAYER_DOWNLOADING},      {"Verifying Checksum", NODE_LAYER_EXTRACTING},
+        {"Download complete", NODE_LAYER_EXTRACTING}, {"Extracting", NODE_LAYER_EXTRACTING},
+        {"Pull complete", NODE_LAYER_DONE},           {"Already exists", NODE_LAYER_DONE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        if (!strcmp(status, states[i].status))
+            return states[i].state;
+    }
+    return NODE_LAYER_WAITING;
+}
+
 void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_line *out)
 {
     CLEANUP(json_drop) json_t *line = parse(bytes, len, NULL);
@@ -403,9 +462,11 @@ void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_lin
     uint64_t current = size_of(progress, "current"), total = size_of(progress, "total");
     const char *error = text_of(line, "error");
     snprintf(out->said, sizeof out->said, "%s", error[0] ? error : text_of(line, "message"));
-    snprintf(out->layer, sizeof out->layer, "%s", progress ? text_of(line, "id") : "");
+    snprintf(out->layer.id, sizeof out->layer.id, "%s", progress ? text_of(line, "id") : "");
+    out->layer.state = layer_state(text_of(line, "status"));
+    out->layer.bytes = current > total ? current : total;
+    out->layer.done_bytes = current;
     out->waits = !strcmp(text_of(line, "status"), "Waiting");
-    out->bytes = current > total ? current : total;
 }
 
 /* --- bodies --- */
@@ -572,6 +633,13 @@ char *docker_json_create_body(const struct docker_container *c)
         "{s:s,s:s,s:s,s:o,s:[],s:o,s:o,s:o,s:{s:[s]}}", "Image", c->image, "User", "1000:1000", "WorkingDir",
         c->working_dir, "Entrypoint", array_of(&c->entrypoint), "Cmd", "Env", array_of(&c->env), "Labels",
         labels_of(&c->labels), "HostConfig", host_config(c), "Healthcheck", "Test", "NONE");
+    return body ? json_dumps(body, JSON_COMPACT) : NULL;
+}
+
+char *docker_json_exec_body(const struct string_list *command)
+{
+    CLEANUP(json_drop)
+    json_t *body = json_pack("{s:b,s:b,s:o}", "AttachStdin", 1, "AttachStdout", 1, "Cmd", array_of(command));
     return body ? json_dumps(body, JSON_COMPACT) : NULL;
 }
 

@@ -28,6 +28,10 @@ int docker_json_event(const char *bytes, size_t len, struct docker_event *out, s
 int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, size_t *count,
                      struct err *e) MUST_CHECK;
 
+/* *out: an array of *count images, freed with docker_stored_free. */
+int docker_json_images(const char *bytes, size_t len, struct docker_stored **out, size_t *count,
+                       struct err *e) MUST_CHECK;
+
 /* *out: an array of *count networks, freed with free(). */
 int docker_json_networks(const char *bytes, size_t len, struct docker_network **out, size_t *count,
                          struct err *e) MUST_CHECK;
@@ -40,14 +44,14 @@ void docker_json_message(const char *bytes, size_t len, char *out, size_t size);
 
 /* One line of a pull's answer: an error, or the progress of a layer. */
 struct docker_pull_line {
-    char said[300];                 /* the error, or the message of a refusal; "" if the pull goes on */
-    char layer[PULL_LAYER_MAX + 1]; /* "" if the line is about no layer */
-    uint64_t bytes;                 /* compressed size, as the registry says; 0: not said */
-    bool waits;                     /* the layer waits for other downloads of this Docker */
+    char said[300];         /* the error, or the message of a refusal; "" if the pull goes on */
+    struct pull_step layer; /* id "": the line is about no layer. Sizes are the registry's */
+    bool waits;             /* the layer waits for other downloads of this Docker */
 };
 void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_line *out);
 
-/* The bodies of POST /containers/create and of …/update; free() them. */
+/* The bodies of POST /containers/create, of …/update and of …/exec; free() them. */
+char *docker_json_exec_body(const struct string_list *command);
 char *docker_json_create_body(const struct docker_container *container);
 char *docker_json_update_body(const struct sandbox_limits *limits);
 

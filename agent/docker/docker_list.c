@@ -1,6 +1,7 @@
 /*
- * The list of our containers. It includes what their images declare, so the list of a full host may not fit
- * into one answer: it is then requested in parts, by the last character of the containers' names.
+ * The list of images, and the list of our containers. It includes what their images declare, so the list of a
+ * full host may not fit into one answer: it is then requested in parts, by the last character of the
+ * containers' names.
  */
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
@@ -102,4 +103,37 @@ void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg)
     struct listing *l = mem_zalloc(sizeof *l);
     *l = (struct listing){.docker = docker, .cb = cb, .arg = arg, .part = WHOLE};
     ask_part(l);
+}
+
+/* --- images --- */
+
+struct image_listing {
+    docker_stored_cb *cb;
+    void *arg;
+};
+
+static void on_images(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
+{
+    struct image_listing *l = arg;
+    struct err e = error ? *error : (struct err){0};
+    struct docker_stored *items = NULL;
+    size_t count = 0;
+    if (!code && status != 200)
+        code = err_set(&e, ERR_IO, "Docker answered %ld to a list", status);
+    if (!code)
+        code = docker_json_images(body, len, &items, &count, &e);
+    l->cb(l->arg, code, &e, items, count);
+    docker_stored_free(items, count);
+    free(l);
+}
+
+void docker_image_list(struct docker *docker, docker_stored_cb *cb, void *arg)
+{
+    char path[128];
+    struct image_listing *l = mem_zalloc(sizeof *l);
+    *l = (struct image_listing){cb, arg};
+    snprintf(path, sizeof path, "%s/images/json", docker->prefix);
+    struct docker_ask ask = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_QUICK_MS, .cb = on_images, .arg = l};
+    docker_http_ask(docker->http, &ask);
 }

@@ -24,7 +24,7 @@ struct pull {
     struct docker *docker;
     struct turn turn;
     struct docker_request *request; /* NULL: it waits for its turn, was aborted, or cancelled */
-    char *ref, *user, *root;
+    char *ref, *user, *root, *auth;
     bool waits; /* the last progress line said that a layer waits for other downloads */
     struct docker_pull_bounds bounds;
     struct pull_size size;
@@ -45,6 +45,8 @@ static void pull_free(struct pull *pull)
     free(pull->ref);
     free(pull->user);
     free(pull->root);
+    explicit_bzero(pull->auth, strlen(pull->auth));
+    free(pull->auth);
     free(pull);
 }
 
@@ -59,13 +61,23 @@ static void next_pulls(struct docker *docker);
 
 /* --- its bounds --- */
 
-int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e)
+/* What only root may fill counts as none of the disk, as df counts. */
+int docker_disk(const char *root, struct docker_disk *disk, struct err *e)
 {
     struct statvfs fs; /* answered from memory, even if the disk hangs: Docker's disk is not on a network */
     if (statvfs(root, &fs))
         return err_set(e, ERR_IO, "%s: %s", root, strerror(errno));
-    *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    disk->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    disk->bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize + disk->free_bytes;
     return 0;
+}
+
+int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e)
+{
+    struct docker_disk disk;
+    int rc = docker_disk(root, &disk, e);
+    *bytes = rc ? 0 : disk.free_bytes;
+    return rc;
 }
 
 static void break_off(struct pull *pull)
@@ -111,10 +123,10 @@ static void on_line(void *arg, const char *text, size_t len)
     docker_json_pull_line(text, len, &line);
     if (line.said[0])
         memcpy(pull->said, line.said, sizeof pull->said);
-    if (pull->too_much[0] || !line.layer[0])
+    if (pull->too_much[0] || !line.layer.id[0])
         return;
     pull->waits = line.waits;
-    if (!pull_size_note(&pull->size, line.layer, line.bytes, &total))
+    if (!pull_size_note(&pull->size, &line.layer, &total))
         snprintf(pull->too_much, sizeof pull->too_much, "its image has more than %d layers", PULL_LAYERS_MAX);
     else if (image_size_fits(total, pull->bounds.image_bytes, pull->too_much))
         return;
@@ -189,6 +201,7 @@ static void begin(struct pull *pull)
                              .path = path,
                              .timeout_ms = pull->bounds.whole_ms,
                              .silence_ms = pull->bounds.silence_ms,
+                             .auth = pull->auth,
                              .on_line = on_line,
                              .cb = on_pulled,
                              .arg = pull};
@@ -203,11 +216,19 @@ static void next_pulls(struct docker *docker)
         begin((struct pull *)((char *)turn - offsetof(struct pull, turn)));
 }
 
-/* A pull that has its turn is shared by all users; one that waits for its turn only by its own user. */
-static struct pull *find(struct docker *docker, const char *ref, const char *user)
+static bool serves(const struct pull *pull, const char *ref, const struct docker_pull_bounds *bounds)
+{
+    if (strcmp(pull->ref, ref) || strcmp(pull->auth, bounds->auth ? bounds->auth : ""))
+        return false;
+    return pull->turn.begun ? pull->request != NULL : !strcmp(pull->user, bounds->user);
+}
+
+/* A pull that has its turn is shared by all users; one that waits for its turn only by its own user. One with
+ * a login is shared only by those with the same. */
+static struct pull *find(struct docker *docker, const char *ref, const struct docker_pull_bounds *bounds)
 {
     struct pull *pull = docker->pulls;
-    while (pull && (strcmp(pull->ref, ref) || (pull->turn.begun ? !pull->request : strcmp(pull->user, user))))
+    while (pull && !serves(pull, ref, bounds))
         pull = pull->next;
     return pull;
 }
@@ -219,6 +240,7 @@ static struct pull *add(struct docker *docker, const char *ref, const struct doc
                           .ref = mem_strdup(ref),
                           .user = mem_strdup(bounds->user),
                           .root = mem_strdup(bounds->root),
+                          .auth = mem_strdup(bounds->auth ? bounds->auth : ""),
                           .bounds = *bounds,
                           .next = docker->pulls,
                           .slot = &docker->pulls};
@@ -232,7 +254,7 @@ static struct pull *add(struct docker *docker, const char *ref, const struct doc
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
                                       const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg)
 {
-    struct pull *pull = find(docker, ref, bounds->user);
+    struct pull *pull = find(docker, ref, bounds);
     struct docker_call *call = mem_zalloc(sizeof *call);
     if (!pull)
         pull = add(docker, ref, bounds);
@@ -241,6 +263,11 @@ struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
     pull->calls = call;
     next_pulls(docker);
     return call;
+}
+
+const struct pull_size *docker_pull_progress(const struct docker_call *call)
+{
+    return call->pull && call->pull->turn.begun ? &call->pull->size : NULL;
 }
 
 /* --- giving up --- */

@@ -3,6 +3,7 @@
 #include "agent/agent_state.h"
 #include "agent/engine/save.h"
 #include "agent/sandbox/change.h"
+#include "agent/sandbox/hand_out.h"
 #include "agent/sandbox/kill.h"
 #include "agent/sandbox/remove.h"
 #include "agent/sandbox/runtime.h"
@@ -25,6 +26,16 @@ static void save_record(struct agent *agent, const struct reconciler_effect *eff
 static void make(struct agent *agent, const struct reconciler_effect *effect)
 {
     agent_begin_start(agent_runtime(agent, &effect->id));
+}
+
+static void prepare(struct agent *agent, const struct reconciler_effect *effect)
+{
+    agent_hand_out_prepare(agent, &effect->id);
+}
+
+static void hand_out(struct agent *agent, const struct reconciler_effect *effect)
+{
+    agent_hand_out(agent, &effect->id);
 }
 
 static void abort_making(struct agent *agent, const struct reconciler_effect *effect)
@@ -62,6 +73,7 @@ static void act(void *owner, const struct reconciler_effect *effect)
         [RECONCILER_RESUME] = agent_change, [RECONCILER_RESIZE] = agent_change,
         [RECONCILER_KILL] = kill_processes, [RECONCILER_REMOVE] = remove_all,
         [RECONCILER_REPORT] = report,       [RECONCILER_FORGET] = forget_record,
+        [RECONCILER_PREPARE] = prepare,     [RECONCILER_HAND_OUT] = hand_out,
     };
     acts[effect->kind](owner, effect);
 }

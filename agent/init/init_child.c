@@ -56,7 +56,7 @@ struct init_child *init_child_new(uint32_t number, const struct init_spawn *spaw
     child->deadline_ms = spawn->timeout_ms ? now_ms + spawn->timeout_ms : 0;
     child->report_ms = now_ms + INIT_REPORT_MS;
     child->in_given = INIT_STDIN_WINDOW;
-    child->awaits_reader = spawn->flags & INIT_PROCESS_FILE;
+    child->awaits_reader = spawn->flags & (INIT_PROCESS_FILE | INIT_PROCESS_EXEC);
     child->holds = spawn->flags & INIT_PROCESS_HOLD;
     child->error_fd = child->in_fd = child->out_fd[0] = child->out_fd[1] = -1;
     return child;

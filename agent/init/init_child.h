@@ -40,7 +40,8 @@ struct init_child {
      * the last one that there was. */
     unsigned attached;
     uint64_t pace;
-    bool awaits_reader; /* a helper that nobody has attached to yet: its output is kept, and it waits */
+    bool awaits_reader; /* a helper or a command that nobody has attached to yet: its output is kept, and it
+                           waits */
     bool holds;         /* waits also without attachments (INIT_PROCESS_HOLD) */
 };
 

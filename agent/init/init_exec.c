@@ -50,6 +50,15 @@ static int execute(char *const *argv)
     return error;
 }
 
+/* Says on the standard error of what was to be run why it cannot be, since the exit code does not. */
+static int complain(const char *what, const char *name, int error)
+{
+    bool is_there = error == ENOENT && strchr(name, '/') && !access(name, F_OK);
+    (void)dprintf(STDERR_FILENO, "corral: cannot %s %.1024s: %s%s\n", what, name, strerror(error),
+                  is_there ? " (the interpreter in its first line, or its loader)" : "");
+    return error;
+}
+
 /* Sets the environment first, because its PATH decides what is found. */
 int init_exec(const struct init_start *start, bool make_cwd)
 {
@@ -62,7 +71,10 @@ int init_exec(const struct init_start *start, bool make_cwd)
             return errno;
     if (start->cwd[0] && make_cwd)
         make_folder(start->cwd);
-    if (start->cwd[0] && chdir(start->cwd) != 0)
-        return errno == ENOENT ? EACCES : errno; /* the program may well exist: 126, not 127 */
-    return execute((char *const *)(uintptr_t)start->argv);
+    if (start->cwd[0] && chdir(start->cwd) != 0) {
+        int error = complain("enter", start->cwd, errno);
+        return error == ENOENT ? EACCES : error; /* the program may well exist: 126, not 127 */
+    }
+    int error = execute((char *const *)(uintptr_t)start->argv);
+    return complain("run", start->argv[0], error);
 }

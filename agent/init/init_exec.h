@@ -8,7 +8,7 @@
 
 /*
  * Call in a child that has its session and its stdio. Returns errno, and only if the program could not be
- * executed. make_cwd: makes a missing working folder.
+ * executed; then the reason is on its standard error. make_cwd: makes a missing working folder.
  */
 int init_exec(const struct init_start *start, bool make_cwd);
 

@@ -10,22 +10,6 @@
 
 /* --- reading --- */
 
-/* Opens a regular file or a folder; ENXIO: it is something else, and is not opened. */
-static int open_it(const char *path, int *fd, struct stat *st)
-{
-    if (stat(path, st) != 0)
-        return errno;
-    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return ENXIO;
-    *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (*fd < 0)
-        return errno;
-    int error = fstat(*fd, st) ? errno : S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ? 0 : ENXIO;
-    if (error)
-        close(*fd);
-    return error;
-}
-
 struct span {
     enum init_file_range range;
     uint64_t offset, length;
@@ -85,7 +69,7 @@ static void read_it(const char *path, const struct span *span, const struct init
     struct init_file_result r = {0};
     struct stat st;
     int fd = -1;
-    int error = open_it(path, &fd, &st);
+    int error = init_file_open(path, &fd, &st);
     if (!error && (error = describe_open(fd, &st, span, &r)))
         close(fd);
     if (error) {
@@ -108,7 +92,7 @@ static void pack_it(const char *path, int out)
 {
     struct init_file_result r = {0};
     struct stat st;
-    int fd = -1, error = open_it(path, &fd, &st);
+    int fd = -1, error = init_file_open(path, &fd, &st);
     if (!error) {
         init_file_describe(&st, &r);
         r.size = r.length = INIT_FILE_ENDLESS;
@@ -180,6 +164,10 @@ bool init_file_run(int argc, const char *const *argv, int in, int out)
         pack_it(path, out);
         return true;
     }
+    if (!strcmp(verb, "watch") && argc == 4) {
+        init_file_watch(path, !strcmp(argv[3], "1"), out);
+        return true;
+    }
     if (!strcmp(verb, "unpack") && argc == 3)
         error = init_file_unpack(path, in, &r);
     else if (!strcmp(verb, "write") && argc == 4 && mode(argv[3], &bits))
@@ -197,4 +185,5 @@ bool init_file_run(int argc, const char *const *argv, int in, int out)
 }
 
 _Static_assert(sizeof(struct init_file_result) == 48, "both ends agree");
+_Static_assert(sizeof(struct init_file_change) == 8, "common/model/file_changes.h has the same form");
 _Static_assert(sizeof(struct init_file_entry) == 32, "common/model/file_list.h has the same form");

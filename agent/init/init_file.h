@@ -12,6 +12,7 @@
  *   move   PATH TO
  *   pack   PATH                                          a tar archive of a file, or of all in a folder
  *   unpack PATH                                          the tar archive of stdin, into a folder
+ *   watch  PATH RECURSIVE                                changes of a file, or in a folder, until it is gone
  *
  * Numbers are decimal, MODE is octal or "-" (none asked), CURSOR is "" or of an earlier page. A helper prints
  * one struct init_file_result, and after it, if that says so, bytes or entries. It always exits with 0.
@@ -73,6 +74,11 @@ enum init_file_fault {
     INIT_FAULT_KIND, /* of member, such as a sparse one */
     INIT_FAULT_NAME, /* empty, or too long */
     INIT_FAULT_MANY, /* members */
+
+    /* And with watch; size is what is allowed then, 0: not known. */
+    INIT_FAULT_FOLDERS,   /* more than INIT_WATCH_FOLDERS_MAX */
+    INIT_FAULT_WATCHES,   /* the sandbox has as many watches of inotify as it may */
+    INIT_FAULT_INSTANCES, /* …or instances of it */
     INIT_FAULT_END
 };
 
@@ -85,7 +91,7 @@ struct init_file_result {
     uint64_t size;       /* of the file; INIT_FILE_ENDLESS: not known, as in /proc */
     int64_t modified_ms; /* Unix time */
     uint64_t offset;     /* read: of the first byte that follows */
-    uint64_t length;     /* read, pack: bytes that follow; INIT_FILE_ENDLESS: until the end */
+    uint64_t length;     /* read, pack, watch: bytes that follow; INIT_FILE_ENDLESS: until the end */
 };
 
 /*
@@ -102,6 +108,37 @@ struct init_file_entry {
     uint32_t zero_again;
     uint64_t size;
     int64_t modified_ms;
+};
+
+#define INIT_WATCH_FOLDERS_MAX 8192 /* of one watch */
+
+enum init_file_change_kind {
+    INIT_CHANGE_CREATED = 1, /* also moved in from elsewhere */
+    INIT_CHANGE_MODIFIED,
+    INIT_CHANGE_DELETED,    /* also moved away */
+    INIT_CHANGE_MOVED,      /* within what is watched: from is its path before */
+    INIT_CHANGE_ATTRIBUTES, /* mode, owner, times, links */
+    INIT_CHANGE_OVERFLOW,   /* detail: enum init_overflow */
+    INIT_CHANGE_END         /* detail: enum init_watch_end; the last */
+};
+
+enum init_overflow {
+    INIT_OVERFLOW_QUEUE = 1, /* changes were lost */
+    INIT_OVERFLOW_FOLDERS    /* the folder at the path, and what is in it, is not watched */
+};
+
+enum init_watch_end {
+    INIT_WATCH_DELETED = 1, /* nothing is at the path any more */
+    INIT_WATCH_MOVED,
+    INIT_WATCH_REPLACED /* something else is at the path */
+};
+
+/* What a watch prints: each a head, the path below what is watched ("": that itself), and from. */
+struct init_file_change {
+    uint8_t kind;   /* enum init_file_change_kind */
+    uint8_t detail; /* enum init_file_type, 0: not known; or as the kind says */
+    uint16_t path_len, from_len;
+    uint16_t zero;
 };
 
 /* Runs one operation; in and out are its stdin and stdout. Returns false if the arguments break a rule, and

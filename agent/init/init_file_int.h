@@ -70,6 +70,12 @@ int init_file_send(int fd, off_t *at, uint64_t *left, int out);
 /* Prints the archive of an open file or folder, which it closes. path: names a file in it. */
 void init_file_pack(const char *path, int fd, const struct stat *st, int out);
 
+/* Prints the result, and then what changes at a path until that is gone. */
+void init_file_watch(const char *path, bool recursive, int out);
+
+/* Opens a regular file or a folder; ENXIO: it is something else, and is not opened. */
+int init_file_open(const char *path, int *fd, struct stat *st);
+
 /* Each does one verb. */
 int init_file_unpack(const char *path, int in, struct init_file_result *out);
 int init_file_write(const char *path, uint32_t mode, int in, struct init_file_result *out);

@@ -1,6 +1,7 @@
 #include "agent/init/init_file_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/sendfile.h>
 #include <sys/vfs.h>
@@ -105,4 +106,19 @@ void init_file_describe(const struct stat *st, struct init_file_result *out)
     out->mode = st->st_mode & 07777;
     out->size = (uint64_t)st->st_size;
     out->modified_ms = init_file_modified_ms(st);
+}
+
+int init_file_open(const char *path, int *fd, struct stat *st)
+{
+    if (stat(path, st) != 0)
+        return errno;
+    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+        return ENXIO;
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*fd < 0)
+        return errno;
+    int error = fstat(*fd, st) ? errno : S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ? 0 : ENXIO;
+    if (error)
+        close(*fd);
+    return error;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,11 +115,29 @@ static struct timespec time_of(const struct init_tar_member *m)
     return (struct timespec){.tv_sec = (time_t)m->modified_s, .tv_nsec = (long)m->modified_ns};
 }
 
+/* One that its owner may not read, such as one of mode 0000, has its mode changed by name first. */
+static int open_to_set(int above, const char *name)
+{
+    const int how = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    char link[40];
+    int fd = openat(above, name, O_RDONLY | how);
+    if (fd >= 0 || errno != EACCES)
+        return fd;
+    int there = openat(above, name, O_PATH | how);
+    if (there < 0)
+        return -1;
+    snprintf(link, sizeof link, "/proc/self/fd/%d",
+             there); /* the folder itself, whatever its name leads to */
+    fd = chmod(link, 0700) ? -1 : openat(there, ".", O_RDONLY | how);
+    close(there);
+    return fd;
+}
+
 /* A folder that is another's, such as one of the image, keeps what it has. */
 static void set_folder(int above, const char *name, uint32_t mode, struct timespec modified)
 {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, modified};
-    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_to_set(above, name);
     if (fd < 0)
         return;
     (void)futimens(fd, times);
@@ -181,13 +200,16 @@ static void set_folders(struct unpack *u)
     }
 }
 
+/* What follows can be put into it. */
 static int put_folder(struct unpack *u, const struct init_tar_member *m, const char *name)
 {
+    struct stat st;
     int fd, error = enter(u->folder, name, true, &fd);
     if (error)
         return error;
+    bool keeps_out = !fstat(fd, &st) && (st.st_mode & 0700) != 0700;
     close(fd);
-    if (!remember(u, m)) /* at once, but so that what follows can be put into it */
+    if (!remember(u, m) || keeps_out)
         set_folder(u->folder, name, m->mode | 0700, time_of(m));
     return 0;
 }

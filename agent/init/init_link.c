@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,23 +12,53 @@
 void init_link_init(struct init_link *link, const char *path, uint64_t now_ms)
 {
     link->path = path;
-    link->fd = link->passed = -1;
+    link->fd = link->listen_fd = link->passed = -1;
     link->lost_at_ms = now_ms;
+}
+
+unsigned init_link_relay_address(struct sockaddr_un *addr)
+{
+    *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(addr->sun_path + 1, INIT_RELAY_NAME, strlen(INIT_RELAY_NAME));
+    return (unsigned)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(INIT_RELAY_NAME));
+}
+
+bool init_link_listen(struct init_link *link)
+{
+    struct sockaddr_un address;
+    unsigned len = init_link_relay_address(&address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    if (bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4) != 0) {
+        close(fd);
+        return false;
+    }
+    link->listen_fd = fd;
+    return true;
+}
+
+/* -1: the agent's socket is not there, or out of reach. */
+static int dial(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", path) >= sizeof address.sun_path)
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 bool init_link_connect(struct init_link *link)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", link->path) >=
-        sizeof address.sun_path)
-        return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = dial(link->path);
+    if (fd < 0 && link->listen_fd >= 0)
+        fd = accept4(link->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return false;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return false;
-    }
     link->fd = fd;
     link->in_len = link->in_at = link->out_len = 0;
     return true;
@@ -59,6 +90,11 @@ int init_link_take_passed(struct init_link *link)
 static bool may_read(const struct init_link *link)
 {
     return sizeof link->out - link->out_len >= INIT_LINK_REPLY_ROOM;
+}
+
+int init_link_polled(const struct init_link *link)
+{
+    return link->fd >= 0 ? link->fd : link->listen_fd;
 }
 
 short init_link_events(const struct init_link *link)

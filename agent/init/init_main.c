@@ -2,19 +2,23 @@
  * corral-init: PID 1 of a sandbox. Idles or runs the command that the agent sends, reaps every orphan, and
  * ends with the command's own exit code. See init_proto.h for how it meets the agent.
  *
- * usage: corral-init [SOCKET]
+ * usage: corral-init [--listen] [SOCKET]
+ *        corral-init --relay
  */
 #include "agent/init/init_copy.h"
 #include "agent/init/init_link.h"
 #include "agent/init/init_proc.h"
+#include "agent/init/init_relay.h"
 #include "agent/init/init_streams.h"
 #include "agent/init/init_wait.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,6 +40,8 @@ struct init {
     int signal_fd;
     uint64_t ended_at_ms;
     bool told, acknowledged;
+    bool has_environ; /* one was set, with this result */
+    uint32_t environ_error;
     int stop_signal; /* the signal that ended an idle sandbox, else 0 */
 };
 
@@ -84,7 +90,8 @@ static void greet(struct init *init)
     struct init_hello hello = {.version = INIT_VERSION,
                                .main_state = (uint32_t)state_of(init),
                                .features = INIT_FEATURE_PROCESSES | INIT_FEATURE_FILES | INIT_FEATURE_HOLD |
-                                           INIT_FEATURE_ARCHIVES | INIT_FEATURE_PORTS,
+                                           INIT_FEATURE_ARCHIVES | INIT_FEATURE_PORTS | INIT_FEATURE_WATCH |
+                                           INIT_FEATURE_ENVIRON,
                                .next_process = init->streams.next_number};
     init_link_send(&init->link, INIT_HELLO, 0, &hello, sizeof hello);
     init_streams_linked(&init->streams);
@@ -131,6 +138,34 @@ static bool on_start(struct init *init, const struct init_frame *frame)
     return true;
 }
 
+/* All that is started inherits these, as it inherits what the container was made with. */
+static int set_environ(const struct init_start *start)
+{
+    for (uint32_t i = 0; i < start->envc; i++) {
+        char *copy = strdup(start->env[i]); /* the environment's from now on */
+        if (!copy || putenv(copy) != 0)
+            return ENOMEM;
+    }
+    struct rlimit files = {start->nofile, start->nofile};
+    if (start->nofile && setrlimit(RLIMIT_NOFILE, &files) != 0)
+        return errno;
+    return start->cwd[0] && chdir(start->cwd) != 0 ? errno : 0;
+}
+
+/* Once, before the command: a sandbox takes over a container that was made for nobody. */
+static bool on_environ(struct init *init, const struct init_frame *frame)
+{
+    struct init_start start;
+    if (frame->stream || !is_copied(init) || !init_environ_get(frame->payload, frame->len, &start))
+        return false;
+    if (!init->has_environ && init->proc.state == INIT_MAIN_IDLE)
+        init->environ_error = (uint32_t)set_environ(&start);
+    else if (!init->has_environ)
+        return false;
+    init->has_environ = true;
+    return init_link_send(&init->link, INIT_ENVIRON_SET, 0, &init->environ_error, sizeof init->environ_error);
+}
+
 static bool on_signal_frame(struct init *init, const struct init_frame *frame)
 {
     struct init_signal signal;
@@ -164,6 +199,8 @@ static bool on_frame(struct init *init, const struct init_frame *frame)
         return on_copy(init, frame);
     case INIT_START:
         return on_start(init, frame);
+    case INIT_ENVIRON:
+        return on_environ(init, frame);
     case INIT_SIGNAL:
         return on_signal_frame(init, frame);
     case INIT_EXITED_ACK:
@@ -265,7 +302,8 @@ static void turn(struct init *init)
         greet(init);
     fds[FD_SIGNALS] = (struct pollfd){.fd = init->signal_fd, .events = POLLIN};
     fds[FD_PROGRAM] = (struct pollfd){.fd = init->proc.error_fd, .events = POLLIN};
-    fds[FD_LINK] = (struct pollfd){.fd = init->link.fd, .events = init_link_events(&init->link)};
+    fds[FD_LINK] =
+        (struct pollfd){.fd = init_link_polled(&init->link), .events = init_link_events(&init->link)};
     fds[FD_COPY] = (struct pollfd){.fd = init->copy.result_fd, .events = POLLIN};
     size_t count = init_streams_poll(&init->streams, &fds[FD_STREAMS], now_ms(), &wait);
     wait = sooner(wait, init_out_poll(&init->out, now_ms(), &fds[FD_OUTS]));
@@ -309,9 +347,21 @@ static int refuse(const char *why)
     return 125;
 }
 
+/* Without a socket for relays only their sandbox's start fails, or its next link. */
+static void open_link(struct init *init, int argc, char **argv)
+{
+    bool listens = argc > 1 && !strcmp(argv[1], INIT_ARG_LISTEN);
+    const char *path = argv[1 + listens];
+    init_link_init(&init->link, argc > 1 + listens ? path : INIT_LINK_FOLDER "/" INIT_SOCKET_NAME, now_ms());
+    if (listens)
+        (void)init_link_listen(&init->link);
+}
+
 int main(int argc, char **argv)
 {
     static struct init init;
+    if (argc > 1 && !strcmp(argv[1], INIT_ARG_RELAY))
+        return prctl(PR_SET_DUMPABLE, 0) == 0 ? init_relay(STDIN_FILENO, STDOUT_FILENO) : 125;
     if (getpid() != 1)
         return refuse("corral-init: runs only as PID 1 of a sandbox\n");
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || (init.signal_fd = open_signals()) < 0)
@@ -320,7 +370,7 @@ int main(int argc, char **argv)
     init_proc_init(&init.proc);
     init_out_init(&init.out, now_ms());
     init_streams_init(&init.streams, &init.link);
-    init_link_init(&init.link, argc > 1 ? argv[1] : INIT_LINK_FOLDER "/" INIT_SOCKET_NAME, now_ms());
+    open_link(&init, argc, argv);
     while (!finished(&init))
         turn(&init);
     return init.stop_signal ? 128 + init.stop_signal : init_exit_status(&init.proc.end);

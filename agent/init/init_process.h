@@ -26,6 +26,7 @@
 #define INIT_DATA_MAX         16384        /* bytes of output in one frame */
 #define INIT_RING_MAX         (256u << 10) /* bytes of output kept of one process, at most */
 #define INIT_RING_MIN         4096u        /* and at least, from its start on */
+#define INIT_RING_HELD        (128u << 10) /* to which at least the ring of one that is held is halved */
 #define INIT_RINGS_MAX        (2u << 20)   /* of all processes */
 #define INIT_LINGER_MS        100          /* how long output is read after a process ended */
 

@@ -79,14 +79,19 @@ static bool take_strings(struct cursor *cursor, const char **out, uint32_t count
     return true;
 }
 
-static bool start_valid(const struct init_start *start)
+static bool environ_valid(const struct init_start *start)
 {
-    if (start->argc == 0 || start->argc > INIT_STRINGS_MAX || start->envc > INIT_STRINGS_MAX)
+    if (start->envc > INIT_STRINGS_MAX)
         return false;
     for (uint32_t i = 0; i < start->envc; i++)
         if (start->env[i][0] == '=' || !strchr(start->env[i], '='))
             return false;
     return true;
+}
+
+static bool start_valid(const struct init_start *start)
+{
+    return start->argc && start->argc <= INIT_STRINGS_MAX && environ_valid(start);
 }
 
 bool init_hello_get(const uint8_t *payload, size_t len, struct init_hello *out)
@@ -132,10 +137,10 @@ static bool put_string(uint8_t *out, size_t cap, size_t *at, const char *s)
     return true;
 }
 
-size_t init_strings_pack(uint8_t *out, size_t cap, const struct init_start *start)
+static size_t pack_strings(uint8_t *out, size_t cap, const struct init_start *start)
 {
     size_t at = 0;
-    if (!start_valid(start) || !put_string(out, cap, &at, start->cwd))
+    if (!put_string(out, cap, &at, start->cwd))
         return 0;
     for (uint32_t i = 0; i < start->argc; i++)
         if (!put_string(out, cap, &at, start->argv[i]))
@@ -146,12 +151,49 @@ size_t init_strings_pack(uint8_t *out, size_t cap, const struct init_start *star
     return at;
 }
 
+size_t init_strings_pack(uint8_t *out, size_t cap, const struct init_start *start)
+{
+    return start_valid(start) ? pack_strings(out, cap, start) : 0;
+}
+
 size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start)
 {
     struct start_head head = {.argc = start->argc, .envc = start->envc};
     if (cap < sizeof head)
         return 0;
     size_t len = init_strings_pack(out + sizeof head, cap - sizeof head, start);
+    memcpy(out, &head, sizeof head);
+    return len ? sizeof head + len : 0;
+}
+
+/* Followed by every string with its NUL: cwd, environment. */
+struct environ_head {
+    uint32_t envc, nofile;
+};
+
+bool init_environ_get(const uint8_t *payload, size_t len, struct init_start *out)
+{
+    struct environ_head head;
+    if (len < sizeof head)
+        return false;
+    memcpy(&head, payload, sizeof head);
+    struct cursor cursor = {.at = (const char *)payload + sizeof head, .end = (const char *)payload + len};
+    out->argc = 0;
+    out->envc = head.envc;
+    out->nofile = head.nofile;
+    if (head.envc > INIT_STRINGS_MAX)
+        return false;
+    out->cwd = take_string(&cursor);
+    return out->cwd && take_strings(&cursor, out->env, out->envc) && cursor.at == cursor.end &&
+           environ_valid(out);
+}
+
+size_t init_environ_pack(uint8_t *out, size_t cap, const struct init_start *start)
+{
+    struct environ_head head = {.envc = start->envc, .nofile = start->nofile};
+    if (cap < sizeof head || start->argc || !environ_valid(start))
+        return 0;
+    size_t len = pack_strings(out + sizeof head, cap - sizeof head, start);
     memcpy(out, &head, sizeof head);
     return len ? sizeof head + len : 0;
 }

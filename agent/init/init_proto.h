@@ -18,7 +18,7 @@
  * A frame is a head and at most INIT_PAYLOAD_MAX bytes, a START at most INIT_START_MAX. Numbers are in host
  * byte order: both ends run on one kernel. A frame that breaks a rule ends the link, nothing else. Delivery
  * is at least once: the init says how the command stands in each HELLO, repeats EXITED on a new link until it
- * is acknowledged, and answers a repeated COPY or START without doing it again.
+ * is acknowledged, and answers a repeated COPY, ENVIRON or START without doing it again.
  *
  * What an init can do beyond the sandbox's command is in its HELLO's features: the agent sends no frame that
  * an init lacks, so an agent that was upgraded serves older inits. Version 1 had no features.
@@ -44,6 +44,17 @@
 #define INIT_LINK_FOLDER "/.corral/link"
 #define INIT_SOCKET_NAME "agent"
 
+/*
+ * A runtime with a kernel of its own may keep the init from connecting to a socket of the node. There
+ * Docker's own exec starts the init's program a second time, with INIT_ARG_RELAY: it connects to process 1
+ * inside the sandbox, and copies between that connection and its own stdin and stdout, which are Docker's.
+ * Process 1 then listens on an abstract socket, because it has INIT_ARG_LISTEN. A tenant may connect there
+ * too, in the agent's place: that gives it only what it has already, and takes only from its own sandbox.
+ */
+#define INIT_ARG_LISTEN "--listen"
+#define INIT_ARG_RELAY  "--relay"
+#define INIT_RELAY_NAME "corral-init" /* behind a NUL: in the sandbox's network namespace, no file */
+
 /* INIT_FRAME(NAME, number, least payload, most payload): never change a number. */
 #define INIT_FRAMES(INIT_FRAME)                                                                              \
     INIT_FRAME(HELLO, 1, 8, 64)                 /* init: struct init_hello; version 1 its first 8 bytes */   \
@@ -60,17 +71,19 @@
     INIT_FRAME(CREDIT, 12, 4, 4)                /* both: uint32, bytes that may be sent further */           \
     INIT_FRAME(COPY, 32, 0,                                                                                  \
                20000) /* agent: paths, each with its NUL; with the image's root as a descriptor */           \
-    INIT_FRAME(COPIED, 33, 8, 8)              /* init: struct init_copied */                                 \
-    INIT_FRAME(RESIZE, 13, 4, 4)              /* agent: struct init_size */                                  \
-    INIT_FRAME(SPAWN, 34, 50, INIT_START_MAX) /* agent: init_spawn_pack; the stream is the new number */     \
-    INIT_FRAME(PROCESS, 35, 88, 1112)         /* init: init_process_pack; how one stands */                  \
-    INIT_FRAME(LISTED, 36, 0, 0)              /* init: after a HELLO, all were told */                       \
-    INIT_FRAME(KILL, 37, 0, 0)                /* agent: the process and all that descends from it */         \
-    INIT_FRAME(ATTACH, 38, 16, 16)            /* agent: struct init_attach; the stream is the attachment */  \
-    INIT_FRAME(ATTACHED, 39, 24, 24)          /* init: struct init_attached */                               \
-    INIT_FRAME(DETACH, 40, 0, 0)              /* agent: DETACHED follows, then the number is free */         \
-    INIT_FRAME(DETACHED, 41, 16, 16)          /* init: struct init_detached; nothing follows it */           \
-    INIT_FRAME(BOUNDS, 42, 8, 8)              /* agent: uint64, bytes that all rings may have */
+    INIT_FRAME(COPIED, 33, 8, 8)               /* init: struct init_copied */                                \
+    INIT_FRAME(RESIZE, 13, 4, 4)               /* agent: struct init_size */                                 \
+    INIT_FRAME(SPAWN, 34, 50, INIT_START_MAX)  /* agent: init_spawn_pack; the stream is the new number */    \
+    INIT_FRAME(PROCESS, 35, 88, 1112)          /* init: init_process_pack; how one stands */                 \
+    INIT_FRAME(LISTED, 36, 0, 0)               /* init: after a HELLO, all were told */                      \
+    INIT_FRAME(KILL, 37, 0, 0)                 /* agent: the process and all that descends from it */        \
+    INIT_FRAME(ATTACH, 38, 16, 16)             /* agent: struct init_attach; the stream is the attachment */ \
+    INIT_FRAME(ATTACHED, 39, 24, 24)           /* init: struct init_attached */                              \
+    INIT_FRAME(DETACH, 40, 0, 0)               /* agent: DETACHED follows, then the number is free */        \
+    INIT_FRAME(DETACHED, 41, 16, 16)           /* init: struct init_detached; nothing follows it */          \
+    INIT_FRAME(BOUNDS, 42, 8, 8)               /* agent: uint64, bytes that all rings may have */            \
+    INIT_FRAME(ENVIRON, 48, 9, INIT_START_MAX) /* agent: init_environ_pack; for all that it starts after */  \
+    INIT_FRAME(ENVIRON_SET, 49, 4, 4)          /* init: uint32, errno of the failure; 0: done */
 
 /* Features of an init, bits in its HELLO. */
 #define INIT_FEATURE_PROCESSES 1u  /* frames 9 to 13 on streams of their own, and 34 to 42 */
@@ -78,6 +91,8 @@
 #define INIT_FEATURE_HOLD      4u  /* processes that wait for a client (INIT_PROCESS_HOLD) */
 #define INIT_FEATURE_ARCHIVES  8u  /* …with the verbs pack and unpack */
 #define INIT_FEATURE_PORTS     16u /* helpers for ports (init_port.h) */
+#define INIT_FEATURE_WATCH     32u /* helpers for files, with the verb watch */
+#define INIT_FEATURE_ENVIRON   64u /* frames 48 and 49 */
 
 enum init_type {
 #define INIT_FRAME(name, number, least, most) INIT_##name = number,
@@ -135,6 +150,7 @@ struct init_signal {
 struct init_start {
     const char *cwd; /* "": the container's own */
     uint32_t argc, envc;
+    uint32_t nofile;                        /* in an ENVIRON only: the limit of open files; 0: as it is */
     const char *argv[INIT_STRINGS_MAX + 1]; /* looked up in PATH; NULL after the last */
     const char *env[INIT_STRINGS_MAX + 1]; /* NAME=value, added to the container's own; NULL after the last */
 };
@@ -154,6 +170,10 @@ bool init_start_get(const uint8_t *payload, size_t len, struct init_start *out);
 
 /* Writes a START's payload. Returns its size, 0 if it does not fit or breaks a rule. */
 size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start);
+
+/* The same for an ENVIRON: folder and environment only, without arguments. */
+bool init_environ_get(const uint8_t *payload, size_t len, struct init_start *out);
+size_t init_environ_pack(uint8_t *out, size_t cap, const struct init_start *start);
 
 /* Reads the strings of a START or a SPAWN, with argc and envc set: cwd, arguments, environment, each with its
  * NUL. */

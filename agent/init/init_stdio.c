@@ -73,9 +73,10 @@ bool init_stdio_open(struct init_stdio *stdio, const struct init_spawn *spawn)
     return false;
 }
 
+/* Not by opening it: gVisor then refuses the ioctl, as it has its session's terminal already. */
 static int take_terminal(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) != 0)
         return errno;
     for (int i = 0; i < 3; i++)

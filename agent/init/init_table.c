@@ -66,12 +66,21 @@ static struct init_child *oldest_unread(const struct init_table *table)
     return oldest;
 }
 
-/* Whether half of its size holds everything that its fastest reader has not had. */
+/*
+ * Whether half of its size holds everything that its fastest reader has not had; of a process that holds,
+ * also what that reader had last, as much as a ring of half its size keeps of it (room_ahead in
+ * init_streams.c).
+ */
 static bool may_halve(const struct init_child *child)
 {
-    size_t half = child->ring.room / 2;
-    return half >= INIT_RING_MIN &&
-           ((!child->attached && !child->holds) || child->ring.end - child->pace <= half);
+    const struct init_ring *ring = &child->ring;
+    size_t half = ring->room / 2;
+    if (half < INIT_RING_MIN)
+        return false;
+    if (child->holds)
+        return ring->end - ring->oldest <= half ||
+               (half >= INIT_RING_HELD && ring->end - child->pace <= half / 2);
+    return !child->attached || ring->end - child->pace <= half;
 }
 
 static struct init_child *largest(const struct init_table *table)

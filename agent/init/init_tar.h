@@ -36,17 +36,25 @@ struct init_tar_member {
     uint64_t size;      /* of a file; at most INT64_MAX */
     int64_t modified_s; /* Unix time */
     uint32_t modified_ns;
+    char flag;                       /* the type as its header has it: of devices '3', '4' or '6' */
+    uint32_t uid, gid, major, minor; /* by its header; numbers that do not fit are 0 */
+    uint64_t at;                     /* where its first header begins in the archive */
 };
 
 /* Reads up to len bytes; *got 0: there are no more. */
 typedef int init_tar_read_fn(void *arg, void *bytes, size_t len, size_t *got);
 
-/* All zero but read and arg, before the first call. */
+/* Takes a pax record of the next member. */
+typedef void init_tar_record_fn(void *arg, const char *key, size_t key_len, const char *value, size_t len);
+
+/* All zero but read, on_record (NULL: none) and arg, before the first call. */
 struct init_tar {
     init_tar_read_fn *read;
+    init_tar_record_fn *on_record;
     void *arg;
-    uint64_t left;    /* bytes of the member that were not read yet */
-    uint32_t padding; /* bytes after them */
+    uint64_t position; /* bytes of the archive that were read */
+    uint64_t left;     /* bytes of the member that were not read yet */
+    uint32_t padding;  /* bytes after them */
     uint32_t headers, members;
     bool has_path, has_target, has_size, has_time; /* of the next member, by records before it */
     uint64_t size;

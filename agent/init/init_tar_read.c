@@ -30,6 +30,7 @@ static int read_all(struct init_tar *t, void *bytes, size_t len, bool *ended)
             return INIT_FAULT_CUT;
         }
         at += got;
+        t->position += got;
     }
     return 0;
 }
@@ -43,6 +44,7 @@ int init_tar_data(struct init_tar *t, void *bytes, size_t len, size_t *got)
     if (!error && !*got)
         error = INIT_FAULT_CUT;
     t->left -= *got;
+    t->position += *got;
     return error;
 }
 
@@ -172,6 +174,8 @@ static int take_record(struct init_tar *t, const char *key, size_t key_len, cons
     static const char sparse[] = "GNU.sparse.";
     if (key_len >= sizeof sparse - 1 && !memcmp(key, sparse, sizeof sparse - 1))
         return INIT_FAULT_KIND;
+    if (t->on_record)
+        t->on_record(t->arg, key, key_len, value, len);
     if (!len)
         return 0;
     if (is_key(key, key_len, "path"))
@@ -305,6 +309,21 @@ static bool take_type(const struct header *h, const char *path, enum init_tar_ty
     }
 }
 
+static uint32_t id_of(const char *field, size_t len)
+{
+    int64_t n;
+    return number(field, len, &n) && n >= 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
+static void take_owner(const struct header *h, struct init_tar_member *m)
+{
+    m->flag = h->type;
+    m->uid = id_of(h->uid, sizeof h->uid);
+    m->gid = id_of(h->gid, sizeof h->gid);
+    m->major = id_of(h->major, sizeof h->major);
+    m->minor = id_of(h->minor, sizeof h->minor);
+}
+
 static int take_paths(struct init_tar *t, const struct init_tar_member *m)
 {
     if (!init_tar_clean(t->path))
@@ -330,6 +349,7 @@ static int take_member(struct init_tar *t, const struct header *h, uint64_t size
         memcpy(t->target, h->target, len);
         t->target[len] = 0;
     }
+    take_owner(h, m);
     if (!take_type(h, t->path, &m->type))
         return INIT_FAULT_KIND;
     if (!number(h->mode, sizeof h->mode, &mode) || !number(h->modified, sizeof h->modified, &modified))
@@ -394,6 +414,7 @@ int init_tar_next(struct init_tar *t, struct init_tar_member *out)
     struct header h;
     int64_t size;
     bool more = true;
+    uint64_t at = t->position + t->left + t->padding;
     t->has_path = t->has_target = t->has_size = t->has_time = false;
     for (;;) {
         int error = read_header(t, &h, &size);
@@ -408,5 +429,7 @@ int init_tar_next(struct init_tar *t, struct init_tar_member *out)
     }
     t->left = 0;
     t->padding = 0;
-    return take_member(t, &h, t->has_size ? t->size : (uint64_t)size, out);
+    int error = take_member(t, &h, t->has_size ? t->size : (uint64_t)size, out);
+    out->at = at;
+    return error;
 }

@@ -25,13 +25,19 @@ static struct seen seen[SEEN_MAX]; /* one pass ends before the next begins */
 void init_tree_mark(uint32_t number)
 {
     struct rlimit limit = {MARK | number, MARK | number};
-    (void)setrlimit(RLIMIT_RTTIME, &limit); /* without it, session and parents must do */
+    if (setrlimit(RLIMIT_RTTIME, &limit) != 0)
+        (void)setrlimit(RLIMIT_RSS, &limit); /* without it, session and parents must do */
+}
+
+static bool has_mark(pid_t pid, int resource, uint32_t number)
+{
+    struct rlimit limit;
+    return prlimit(pid, resource, NULL, &limit) == 0 && limit.rlim_max == (MARK | number);
 }
 
 static bool is_marked(pid_t pid, uint32_t number)
 {
-    struct rlimit limit;
-    return prlimit(pid, RLIMIT_RTTIME, NULL, &limit) == 0 && limit.rlim_max == (MARK | number);
+    return has_mark(pid, RLIMIT_RTTIME, number) || has_mark(pid, RLIMIT_RSS, number);
 }
 
 /* The name may contain anything, also parentheses; the numbers follow the last one. */

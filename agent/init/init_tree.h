@@ -5,9 +5,8 @@
  *   - Each process that the init starts gets its own number as its limit of real-time processor time
  *     (RLIMIT_RTTIME), which has no effect without a real-time scheduler, and no sandbox may use one.
  *     Children inherit the limit, no program sets it, and nobody may raise it, so it identifies every
- *     descendant.
- *   - Where that limit cannot be set (gVisor), or was lowered: processes of the same session, and children of
- *     members.
+ *     descendant. Where it cannot be set (gVisor), RLIMIT_RSS, which no kernel enforces, takes its place.
+ *   - Where that limit was lowered: processes of the same session, and children of members.
  *
  * No race loses a process: one that has SIGKILL creates no more children (the kernel's fork checks for the
  * signal), so a child that one pass over /proc missed is found by the next, and passes are repeated until one

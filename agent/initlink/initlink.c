@@ -22,8 +22,10 @@ struct initlink {
     void *arg;
     struct initlink_listener *listener;
     struct watch watch;
+    bool watched, writes; /* writes: the watch is for writing, too */
     struct timer ping;
     int fd; /* -1: not linked */
+    bool relayed;
     bool greeted, started, exited;
     bool refused; /* a frame was refused because the queue was full */
     uint32_t features;
@@ -40,14 +42,21 @@ static void on_io(void *arg, bool readable, bool writable);
 static void on_ping(void *arg);
 static void on_connection(void *arg, int fd);
 
+/* Where nothing changes, as with most frames, the kernel is not told again. */
 static void watch_link(struct initlink *link)
 {
-    watch_start(&link->watch, link->loop, link->fd, true, link->out_len > 0, on_io, link);
+    bool writes = link->out_len > 0;
+    if (link->watched && writes == link->writes)
+        return;
+    link->watched = true;
+    link->writes = writes;
+    watch_start(&link->watch, link->loop, link->fd, true, writes, on_io, link);
 }
 
 static void close_link(struct initlink *link)
 {
     watch_stop(&link->watch);
+    link->watched = false;
     timer_stop(&link->ping);
     if (link->fd >= 0)
         close(link->fd);
@@ -107,7 +116,8 @@ static size_t limit_of(enum init_type type)
 {
     if (type == INIT_STDIN)
         return OUT_INPUT;
-    return type == INIT_START || type == INIT_SPAWN ? INITLINK_OUT_MAX - OUT_SMALL : INITLINK_OUT_MAX;
+    return type == INIT_START || type == INIT_SPAWN || type == INIT_ENVIRON ? INITLINK_OUT_MAX - OUT_SMALL
+                                                                            : INITLINK_OUT_MAX;
 }
 
 /* False: the queue would exceed the limit. */
@@ -205,6 +215,17 @@ static bool on_copied(struct initlink *link, const struct init_frame *frame)
     return true;
 }
 
+static bool on_environ(struct initlink *link, const struct init_frame *frame)
+{
+    uint32_t error;
+    memcpy(&error, frame->payload, sizeof error);
+    if (error > 4095)
+        return false;
+    if (link->events.on_environ)
+        link->events.on_environ(link->arg, (int)error);
+    return true;
+}
+
 static bool on_started(struct initlink *link, const struct init_frame *frame)
 {
     if (frame->stream != INIT_MAIN || link->exited)
@@ -241,6 +262,8 @@ static bool on_frame(struct initlink *link, const struct init_frame *frame)
         return true;
     case INIT_COPIED:
         return on_copied(link, frame);
+    case INIT_ENVIRON_SET:
+        return on_environ(link, frame);
     case INIT_STARTED:
         return on_started(link, frame);
     case INIT_EXITED:
@@ -349,14 +372,21 @@ static void on_silent(void *arg)
     lose_for(arg, ERR_NODE_TIMEOUT, "the sandbox's init did not say hello");
 }
 
-static void on_connection(void *arg, int fd)
+static void begin(struct initlink *link, int fd, bool relayed)
 {
-    struct initlink *link = arg;
+    timer_stop(&link->ping); /* that listens again */
     initlink_listener_close(link->listener);
     link->fd = fd;
+    link->relayed = relayed;
     link->answered_at_ms = loop_awake_ms(link->loop);
-    timer_start(&link->ping, link->loop, INITLINK_UNRESPONSIVE_MS, on_silent, link);
+    timer_start(&link->ping, link->loop, relayed ? INITLINK_RELAYED_MS : INITLINK_UNRESPONSIVE_MS, on_silent,
+                link);
     watch_link(link);
+}
+
+static void on_connection(void *arg, int fd)
+{
+    begin(arg, fd, false);
 }
 
 int initlink_new(struct loop *loop, const char *folder, const struct initlink_events *events, void *arg,
@@ -388,6 +418,19 @@ void initlink_free(struct initlink *link)
     initlink_view_fini(&link->view);
     initlink_listener_free(link->listener);
     free(link);
+}
+
+bool initlink_take(struct initlink *link, int fd)
+{
+    if (link->fd >= 0)
+        return false;
+    begin(link, fd, true);
+    return true;
+}
+
+bool initlink_is_relayed(const struct initlink *link)
+{
+    return link->relayed;
 }
 
 void initlink_expect(struct initlink *link, pid_t pid)
@@ -426,6 +469,19 @@ int initlink_copy(struct initlink *link, int tree, const char *folders, size_t l
     int error = size ? send_with(link, frame, size, tree, e)
                      : err_set(e, ERR_TOO_LARGE, "its image has too many folders on its disk");
     free(frame);
+    return error;
+}
+
+int initlink_environ(struct initlink *link, const struct init_start *start, struct err *e)
+{
+    if (initlink_ready(link) && !(link->features & INIT_FEATURE_ENVIRON))
+        return err_set(e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
+    uint8_t *payload = mem_zalloc(INIT_START_MAX);
+    size_t len = init_environ_pack(payload, INIT_START_MAX, start);
+    int error = len ? initlink_queue(link, INIT_ENVIRON, 0, payload, len, e)
+                    : err_set(e, ERR_TOO_LARGE, "an environment is limited to %d bytes and %d entries",
+                              INIT_START_MAX, INIT_STRINGS_MAX);
+    free(payload);
     return error;
 }
 

@@ -24,6 +24,7 @@
 
 #define INITLINK_PING_MS            1000
 #define INITLINK_UNRESPONSIVE_MS    5000
+#define INITLINK_RELAYED_MS         15000 /* to say hello through a relay, which has to start first */
 #define INITLINK_LOST_MS            30000
 #define INITLINK_ACCEPTS_PER_SECOND 20
 #define INITLINK_OUT_MAX            (INIT_START_MAX + (112 << 10))
@@ -37,6 +38,8 @@ struct initlink_events {
     void (*on_ready)(void *arg, enum init_main_state state);
     /* The copy ended: error is its errno (0: done), folder the one that failed. */
     void (*on_copied)(void *arg, int error, uint32_t folder);
+    /* The environment is set: error is its errno (0: done). */
+    void (*on_environ)(void *arg, int error);
     /* The command's program was executed. At most once; not called if only its end was seen. */
     void (*on_started)(void *arg);
     /* The command ended, or could not be executed. Exactly once, unless the container ends before its init
@@ -71,6 +74,13 @@ void initlink_expect(struct initlink *link, pid_t pid);
 MUST_CHECK int initlink_copy(struct initlink *link, int tree, const char *folders, size_t len, struct err *e);
 
 /*
+ * Sets the folder and the environment in which the init starts everything from now on; the arguments are
+ * unused. start is borrowed for the call. on_environ follows. ERR_INIT_TOO_OLD: the init cannot do this; else
+ * errors as below. May be repeated after on_ready: the init does it once.
+ */
+MUST_CHECK int initlink_environ(struct initlink *link, const struct init_start *start, struct err *e);
+
+/*
  * Starts the command. start is borrowed for the call. ERR_IO: there is no link now, or an earlier frame still
  * waits; ERR_TOO_LARGE: it does not fit into one frame. May be repeated after on_ready: the init starts it
  * once.
@@ -83,7 +93,16 @@ MUST_CHECK int initlink_signal(struct initlink *link, int signo, bool everything
 /* Whether its sandbox is paused: its init cannot answer then, and is not judged by that. */
 void initlink_set_paused(struct initlink *link, bool paused);
 
+/*
+ * Takes fd, a socket that leads to the init by another way than its own connection (sandbox/relay.h), as the
+ * link. False: there is one already, and fd stays the caller's.
+ */
+MUST_CHECK bool initlink_take(struct initlink *link, int fd);
+
 bool initlink_ready(const struct initlink *link);
+
+/* Whether the link, or the last one, came by initlink_take. */
+bool initlink_is_relayed(const struct initlink *link);
 
 /* The features of the linked init, INIT_FEATURE_…; 0 without a link. */
 uint32_t initlink_features(const struct initlink *link);

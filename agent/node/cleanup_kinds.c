@@ -8,6 +8,7 @@
 #include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_orphan.h"
 #include "agent/disk/loop_file.h"
+#include "agent/node/image_garbage.h"
 #include "agent/node/images.h"
 #include "agent/sandbox/runtime.h"
 
@@ -389,20 +390,36 @@ static void remove_cgroup(struct cleanup *cleanup, const struct suspect *it)
 
 /* --- images --- */
 
-static bool image_due(const struct cleanup *cleanup, const char *ref)
+/* The last look before it goes: it may have been used meanwhile. */
+static bool image_due(const struct cleanup *cleanup, const struct suspect *it)
 {
-    const struct image_entry *entry = image_memory_find(&cleanup->agent->images, ref);
-    return entry && image_entry_due(entry, wall_now_ms(), cleanup->agent->conf->image_keep_hours * HOUR_MS);
+    const struct image_entry *entry = image_memory_find(&cleanup->agent->images, it->name);
+    return entry && image_entry_due(entry, wall_now_ms(), it->unused_ms);
+}
+
+static uint64_t keep_ms(const struct cleanup *cleanup)
+{
+    return cleanup->agent->conf->image_keep_hours * HOUR_MS;
+}
+
+static void on_garbage(void *arg, int code, const struct err *e, const struct image_garbage *items,
+                       size_t count)
+{
+    struct cleanup *cleanup = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        size_t before = cleanup->count;
+        cleanup_suspect(cleanup, NULL, items[i].image.ref, items[i].image.id);
+        if (cleanup->count > before)
+            cleanup->item[before].unused_ms = items[i].why == GC_DISK ? IMAGE_GC_FRESH_MS : keep_ms(cleanup);
+    }
+    cleanup_listed(cleanup, code, e);
 }
 
 static void list_images(struct cleanup *cleanup)
 {
-    for (size_t i = 0; i < cleanup->agent->images.count; i++) {
-        const struct image_entry *entry = &cleanup->agent->images.item[i];
-        if (image_due(cleanup, entry->ref))
-            cleanup_suspect(cleanup, NULL, entry->ref, entry->id);
-    }
-    cleanup_listed(cleanup, 0, NULL);
+    image_garbage_find(cleanup->agent, keep_ms(cleanup), cleanup->report.dry_run, on_garbage, cleanup);
 }
 
 static void on_image_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
@@ -414,7 +431,7 @@ static void on_image_users(void *arg, int code, const struct err *e, const struc
     const char *ref = cleanup->item[cleanup->at].name;
     if (!code && count && !cleanup->report.dry_run)
         agent_image_used(cleanup->agent, ref);
-    cleanup_checked(cleanup, !code && !count && image_due(cleanup, ref));
+    cleanup_checked(cleanup, !code && !count && image_due(cleanup, &cleanup->item[cleanup->at]));
 }
 
 /* The name may belong to another image by now, which is then not ours to remove. */

@@ -14,6 +14,7 @@ struct suspect {
     struct sandbox_id id;                /* "" if there is none */
     char name[IMAGE_NAME_MAX + 1];       /* of the container, file, cgroup or image; "" for a disk */
     char other_name[IMAGE_NAME_MAX + 1]; /* a network's name, an image's id */
+    uint64_t unused_ms;                  /* an image's: it goes only if it was not used for so long */
 };
 
 struct cleanup {

@@ -259,14 +259,14 @@ static void probe_apparmor(struct probe *p)
 static void probe_runsc(struct probe *p)
 {
     const struct docker_facts *f = p->facts;
-    bool runsc = false;
+    size_t runsc = 0;
     for (size_t i = 0; i < f->runtimes.count; i++)
-        runsc |= !strncmp(f->runtimes.item[i], "runsc", 5);
-    add(p, "runsc", runsc || !f->runsc_shut, 0,
-        runsc ? "gVisor is there: a sandbox may ask for it"
-        : f->runsc_shut
-            ? "gVisor is there, but a sandbox could not reach its init's socket: it is not offered"
-            : "gVisor is not there: no sandbox can ask for it",
+        runsc += !strncmp(f->runtimes.item[i], "runsc", 5);
+    bool shut = runsc && f->closed.count >= runsc;
+    add(p, "runsc", !shut, 0,
+        shut    ? "gVisor is there, but its inits cannot connect: Docker's exec links them, more slowly"
+        : runsc ? "gVisor is there: a sandbox may ask for it"
+                : "gVisor is not there: no sandbox can ask for it",
         "add \"--host-uds=open\" to runtimeArgs of runsc in Docker's daemon.json");
 }
 

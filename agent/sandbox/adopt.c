@@ -5,6 +5,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/sandbox/environment.h"
+#include "agent/sandbox/hand_out.h"
 
 #define ADOPT_WAIT_MS 30000 /* for its init to connect */
 
@@ -17,7 +18,7 @@ void agent_adopt(struct runtime *runtime, bool begun)
     if (begun) {
         agent_environment_forget(agent, &runtime->id);
         reconciler_adopted(agent->reconciler, loop_now_ms(), &runtime->id, agent->enforces,
-                           engine_effects(agent->engine));
+                           initlink_is_relayed(runtime->init), engine_effects(agent->engine));
     } else {
         reconciler_found(agent->reconciler, loop_now_ms(), &runtime->id, false, NULL,
                          engine_effects(agent->engine));
@@ -31,12 +32,24 @@ static void on_silent(void *arg)
 
 static void on_ready(struct runtime *runtime, enum init_main_state state)
 {
-    agent_adopt(runtime, state != INIT_MAIN_FRESH && (runtime->idles || state != INIT_MAIN_IDLE));
+    const struct sandbox_record *record = reconciler_find(runtime->agent->reconciler, &runtime->id);
+    bool warm = record && record->warm && runtime->idles && state == INIT_MAIN_IDLE;
+    if (!warm)
+        agent_adopt(runtime, state != INIT_MAIN_FRESH && (runtime->idles || state != INIT_MAIN_IDLE));
+    else if (!agent_hand_out_again(runtime))
+        agent_adopt(runtime, false);
+}
+
+/* Of a container of the warm pool: whether the last agent had given it the sandbox's environment is not
+ * known. */
+static void on_environ(struct runtime *runtime, int error)
+{
+    agent_adopt(runtime, !error);
 }
 
 void agent_adopt_wait(struct runtime *runtime)
 {
-    static const struct init_waiter waiter = {.on_ready = on_ready};
+    static const struct init_waiter waiter = {.on_ready = on_ready, .on_environ = on_environ};
     runtime->waiter = &waiter;
     timer_start(&runtime->adopting, runtime->agent->loop, ADOPT_WAIT_MS, on_silent, runtime);
 }

@@ -4,6 +4,7 @@
 #include "agent/cgroup/ucount.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
+#include "agent/sandbox/relay.h"
 #include "agent/sandbox/watch.h"
 
 #include "common/io/log.h"
@@ -35,9 +36,14 @@ static struct sandbox_exit exit_of(struct runtime *runtime, const struct init_ex
 static void on_init_ready(void *arg, enum init_main_state state)
 {
     struct runtime *runtime = arg;
+    struct sandbox_exit exit = ending_member("a command was started in it");
+    agent_relay_linked(runtime);
     agent_bound_output(runtime);
     if (runtime->waiter)
         runtime->waiter->on_ready(runtime, state);
+    else if (runtime->of_pool && state != INIT_MAIN_IDLE)
+        reconciler_end(runtime->agent->reconciler, loop_now_ms(), &runtime->id, &exit,
+                       engine_effects(runtime->agent->engine));
 }
 
 static void on_init_copied(void *arg, int error, uint32_t folder)
@@ -45,6 +51,13 @@ static void on_init_copied(void *arg, int error, uint32_t folder)
     struct runtime *runtime = arg;
     if (runtime->waiter && runtime->waiter->on_copied)
         runtime->waiter->on_copied(runtime, error, folder);
+}
+
+static void on_init_environ(void *arg, int error)
+{
+    struct runtime *runtime = arg;
+    if (runtime->waiter && runtime->waiter->on_environ)
+        runtime->waiter->on_environ(runtime, error);
 }
 
 static void on_init_started(void *arg)
@@ -70,6 +83,7 @@ static void on_init_lost(void *arg, const struct err *why)
     struct runtime *runtime = arg;
     if (runtime->agent->follower)
         runtime->agent->follower->on_unlinked(runtime);
+    agent_relay_begin(runtime);
     agent_check_soon(runtime);
 }
 
@@ -91,6 +105,7 @@ int agent_runtime_listen(struct runtime *runtime, struct err *e)
 {
     static const struct initlink_events events = {.on_ready = on_init_ready,
                                                   .on_copied = on_init_copied,
+                                                  .on_environ = on_init_environ,
                                                   .on_started = on_init_started,
                                                   .on_exited = on_init_exited,
                                                   .on_lost = on_init_lost,
@@ -148,7 +163,9 @@ int agent_runtime_attach(struct runtime *runtime, const struct docker_state *sta
         agent_last_sample(runtime); /* so that there is a sample before the first regular one */
     if (!rc)
         share(runtime);
-    if (!rc && runtime->init)
+    if (!rc && runtime->init) {
         initlink_expect(runtime->init, runtime->pid);
+        agent_relay_begin(runtime);
+    }
     return rc;
 }

@@ -22,11 +22,13 @@ static void on_changed(void *arg, int code, const struct err *e)
     struct change *change = arg;
     struct agent *agent = change->agent;
     struct change what = *change;
+    char mark[TRACE_MARK_MAX];
     free(change);
     if (code == ERR_CANCELLED)
         return;
     if (code)
-        log_warn("agent", "sandbox=%s Docker did not change it: %s", what.id.text, e->text);
+        log_warn("agent", "sandbox=%s %sDocker did not change it: %s", what.id.text,
+                 agent_trace_mark(agent, &what.id, mark), e->text);
     struct runtime *runtime = agent_runtime_find(agent, &what.id);
     if (what.kind == RECONCILER_RESIZE && runtime)
         agent_watch_level(runtime);
@@ -58,12 +60,14 @@ static int resize_work(void *arg, struct err *e)
 static void on_resized(void *arg, int code, const struct err *e)
 {
     struct resizing r = *(struct resizing *)arg;
+    char mark[TRACE_MARK_MAX];
     free(arg);
     struct runtime *runtime = code == ERR_CANCELLED ? NULL : agent_runtime_find(r.agent, &r.id);
     if (!runtime)
         return;
     if (code)
-        log_warn("agent", "sandbox=%s its limits are not changed: %s", r.id.text, e->text);
+        log_warn("agent", "sandbox=%s %sits limits are not changed: %s", r.id.text,
+                 agent_trace_mark(r.agent, &r.id, mark), e->text);
     agent_watch_level(runtime);
     reconciler_resized(r.agent->reconciler, loop_now_ms(), &r.id, !code, engine_effects(r.agent->engine));
 }

@@ -8,9 +8,11 @@
 int agent_environment_seal(const struct agent *agent, const struct desired_state *desired, uint8_t **out,
                            size_t *out_len, struct err *e)
 {
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &desired->id);
+    bool keeps = record && (!record->pooled || desired->pooled);
     *out = NULL;
-    if (!desired->spec || reconciler_find(agent->reconciler, &desired->id))
-        return 0; /* a sandbox that is known keeps the spec that it has */
+    if (!desired->spec || keeps)
+        return 0; /* a sandbox that is known keeps the spec that it has, but a member of the pool gets one */
     int rc = spec_env_seal_packed(agent->secrets, desired->id.text, desired->spec, desired->spec_len, out,
                                   out_len, e);
     return rc == ERR_PROTOCOL ? 0 : rc; /* no spec: the start says so */

@@ -38,13 +38,15 @@ struct killing {
 static void on_killed(void *arg, int code, const struct err *e)
 {
     struct killing k = *(struct killing *)arg;
+    char mark[TRACE_MARK_MAX];
     free(arg);
     if (!code || code == ERR_CANCELLED)
         return;
     if (code == ERR_NOT_FOUND || code == ERR_CONFLICT)
         reconciler_not_running(k.agent->reconciler, loop_now_ms(), &k.id, engine_effects(k.agent->engine));
     else
-        log_warn("agent", "sandbox=%s Docker did not kill it: %s", k.id.text, e->text);
+        log_warn("agent", "sandbox=%s %sDocker did not kill it: %s", k.id.text,
+                 agent_trace_mark(k.agent, &k.id, mark), e->text);
 }
 
 static void kill_by_docker(const struct killing *k)

@@ -4,7 +4,9 @@
 #include "agent/node/history.h"
 #include "agent/sandbox/kill.h"
 #include "agent/sandbox/late.h"
+#include "agent/sandbox/member.h"
 #include "agent/sandbox/processes.h"
+#include "agent/sandbox/relay.h"
 #include "agent/sandbox/start_step.h"
 #include "agent/sandbox/take_log.h"
 #include "agent/sandbox/watch.h"
@@ -30,9 +32,12 @@ void agent_runtime_free(struct runtime *runtime)
     agent_take_log_end(runtime);
     timer_stop(&runtime->adopting);
     timer_stop(&runtime->asking);
+    agent_relay_free(runtime);
     initlink_free(runtime->init);
     cgroup_alarm_drop(runtime->watched);
     cgroup_sandbox_close(runtime->cgroup);
+    agent_member_free(runtime->member);
+    free(runtime->kernel);
     free(runtime);
 }
 
@@ -49,6 +54,8 @@ void agent_runtime_drop(struct runtime *runtime)
 static void close_episodes(struct agent *agent, struct runtime *runtime)
 {
     struct guard_step step = guard_close(&runtime->guard, &runtime->id);
+    if (runtime->of_pool)
+        return; /* nobody is told how it was */
     agent_watch_end(runtime);
     agent_keep_violations(agent, &step);
     agent_outbox_flush(agent);
@@ -69,8 +76,10 @@ static void on_volume_removed(void *arg, int code, const struct err *e)
     struct runtime *runtime = arg;
     if (code == ERR_CANCELLED)
         return;
+    char mark[TRACE_MARK_MAX];
     if (code)
-        log_warn("agent", "sandbox=%s is not yet removed: %s", runtime->id.text, e->text);
+        log_warn("agent", "sandbox=%s %sis not yet removed: %s", runtime->id.text,
+                 agent_trace_mark(runtime->agent, &runtime->id, mark), e->text);
     else if (runtime->may_come_late)
         agent_late_watch(runtime->agent, &runtime->id);
     removed(runtime, !code);
@@ -138,8 +147,9 @@ void agent_remove(struct runtime *runtime)
     if (agent->follower)
         agent->follower->on_drop(runtime);
     close_episodes(agent, runtime);
+    agent_relay_free(runtime);
     initlink_free(runtime->init);
     runtime->init = NULL;
-    if (!agent_take_log(runtime, remove_container))
+    if (runtime->of_pool || !agent_take_log(runtime, remove_container))
         remove_container(runtime);
 }

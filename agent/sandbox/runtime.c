@@ -1,10 +1,12 @@
 #include "agent/sandbox/runtime.h"
 
 #include "agent/agent_state.h"
+#include "agent/sandbox/relay.h"
 
 #include "common/base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct runtime *agent_runtime_find(struct agent *agent, const struct sandbox_id *id)
@@ -31,6 +33,8 @@ void agent_runtime_take_spec(struct runtime *runtime, const struct sandbox_spec 
     runtime->idle_timeout_seconds = spec->idle_timeout_seconds;
     runtime->levels = spec->levels;
     runtime->idles = !spec->command.count && !spec->use_image_command;
+    free(runtime->kernel);
+    runtime->kernel = agent_relay_may(spec) ? mem_strdup(spec->runtime) : NULL;
     runtime->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);
 }
 

@@ -17,17 +17,20 @@
 #include <uthash.h>
 
 struct agent;
+struct member;
 struct process_stream;
 struct runtime;
 struct start;
 struct taking;
 struct process_grace;
+struct relay;
 
 /* Callbacks for what its init reports: of its start, or of its adoption after a restart. Only on_ready is
  * required. */
 struct init_waiter {
     void (*on_ready)(struct runtime *runtime, enum init_main_state state);
     void (*on_copied)(struct runtime *runtime, int error, uint32_t folder);
+    void (*on_environ)(struct runtime *runtime, int error);
     void (*on_started)(struct runtime *runtime);
 };
 
@@ -50,11 +53,15 @@ struct runtime {
     struct sample last;        /* the latest sample */
     uint64_t last_ms, kept_ms; /* when it was taken, and when one was last kept for the history; 0: never */
     uint64_t idle_timeout_seconds;
-    bool idles;                     /* it has no command: only its init runs */
-    bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
+    bool idles;          /* it has no command: only its init runs */
+    char *kernel;        /* the runtime that its spec names, if its init may need a relay; else NULL */
+    struct relay *relay; /* of its link (relay.h); NULL: none was needed */
+    bool has_no_update;  /* its runtime cannot change limits: its cgroups are written instead */
     struct violation_levels levels; /* of its tier, copied at creation */
     struct cgroup_watched *watched; /* its memory in the alarm; NULL before its container runs */
-    struct start *start;            /* while it is being started */
+    struct start *start;            /* while it is being started, or handed out */
+    bool of_pool;                   /* its container is made for the warm pool, and nobody has it yet */
+    struct member *member;          /* once it stands ready (member.h) */
     struct timer asking;            /* armed while Docker is to be asked again for its state */
     enum ending_when check_when;    /* when the change to be checked was seen */
     unsigned samples_empty;         /* consecutive samples that found its cgroup empty */

@@ -62,6 +62,28 @@ void agent_next_turns(struct agent *agent)
         make_disk((struct start *)((char *)turn - offsetof(struct start, turn)));
 }
 
+struct waiting {
+    size_t count;
+    uint64_t now, longest_ms;
+};
+
+static void add_waiting(void *arg, const struct turn *turn)
+{
+    struct waiting *waiting = arg;
+    const struct start *start = (const struct start *)((const char *)turn - offsetof(struct start, turn));
+    uint64_t ms = waiting->now - start->watch.since_ms;
+    waiting->count++;
+    if (ms > waiting->longest_ms)
+        waiting->longest_ms = ms;
+}
+
+void agent_tell_turns(struct agent *agent)
+{
+    struct waiting waiting = {.now = loop_now_ms()};
+    turns_each_waiting(&agent->turns, add_waiting, &waiting);
+    uplink_starts_waiting(agent->uplink, waiting.count, waiting.longest_ms);
+}
+
 /* --- the image --- */
 
 static const char *user_of(const struct start *start)
@@ -73,6 +95,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
 
 static void look(struct start *start)
 {
+    start->image_changes = start->runtime->agent->image_changes;
     start_asked(start, STEP_INSPECT,
                 docker_image_inspect(start->runtime->agent->docker, start->spec.image, on_image, start));
 }
@@ -92,6 +115,10 @@ static void pull(struct start *start, const char *said)
 {
     struct agent *agent = start->runtime->agent;
     char why[NODE_DETAIL_MAX + 1];
+    if (start->for_pool) {
+        start_fail(start, REASON_IMAGE_UNAVAILABLE, "the image is not here, and the warm pool pulls none");
+        return;
+    }
     if (start->pulled)
         snprintf(why, sizeof why, "the image cannot be pulled: it is missing after its pull: %.100s", said);
     if (start->pulled || !agent_may_pull(agent, &start->ref, why)) {
@@ -141,8 +168,11 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     struct agent *agent = start->runtime->agent;
     docker_image_copy(&start->image, image);
     image_tidy(&start->image.facts);
-    start->step = STEP_TURN;
-    turn_ask(&agent->turns, &start->turn, user_of(start));
+    start_steps(start, STEP_TURN);
+    if (start->for_pool)
+        turn_ask_last(&agent->turns, &start->turn);
+    else
+        turn_ask(&agent->turns, &start->turn, user_of(start));
     engine_due(agent->engine);
 }
 
@@ -166,22 +196,15 @@ static void on_no_environment(void *arg)
     start_fail(start, REASON_START_FAILED, why);
 }
 
+/* gVisor has a kernel of its own, whose limits cannot be changed from outside. */
+static void on_no_member(void *arg)
+{
+    start_fail(arg, REASON_START_FAILED, "a container of this runtime cannot be made for the warm pool");
+}
+
 static void on_no_name(void *arg)
 {
     start_fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is not valid");
-}
-
-/* Checks the name whatever the controller sent: Docker would take a short one for the beginning of an image's
- * id. */
-static bool take_name(struct start *start)
-{
-    char full[IMAGE_REF_FULL_MAX];
-    if (!start->spec.image || !image_ref_parse(start->spec.image, &start->ref))
-        return false;
-    image_ref_full(&start->ref, full);
-    free(start->spec.image);
-    start->spec.image = mem_strdup(full);
-    return true;
 }
 
 void agent_begin_start(struct runtime *runtime)
@@ -191,6 +214,7 @@ void agent_begin_start(struct runtime *runtime)
     struct start *start = mem_zalloc(sizeof *start);
     struct err e;
     start->runtime = runtime;
+    start->for_pool = runtime->of_pool = record->pooled;
     runtime->start = start;
     runtime->waiter = &start_waiter;
     if (!agent->docker_ready || sandbox_spec_unpack(record->spec, record->spec_len, &start->spec, &e)) {
@@ -200,7 +224,9 @@ void agent_begin_start(struct runtime *runtime)
     agent_runtime_take_spec(runtime, &start->spec);
     if (agent_environment_open(agent, &runtime->id, &start->spec, &e))
         timer_start(&start->timer, agent->loop, 0, on_no_environment, start);
-    else if (take_name(start))
+    else if (start->for_pool && runtime->has_no_update)
+        timer_start(&start->timer, agent->loop, 0, on_no_member, start);
+    else if (start_take_name(start))
         look(start);
     else
         timer_start(&start->timer, agent->loop, 0, on_no_name, start);

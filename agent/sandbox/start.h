@@ -12,4 +12,7 @@ void agent_begin_start(struct runtime *runtime);
  * engine then calls this. */
 void agent_next_turns(struct agent *agent);
 
+/* Tells the uplink how many starts wait for a turn, and for how long. Call several times a second. */
+void agent_tell_turns(struct agent *agent);
+
 #endif

@@ -3,6 +3,7 @@
 #include "agent/agent_state.h"
 #include "agent/disk/image_tree.h"
 #include "agent/sandbox/attach.h"
+#include "agent/sandbox/member.h"
 
 #include "common/base/mem.h"
 #include "common/base/rfc3339.h"
@@ -88,7 +89,24 @@ static bool init_makes_folder(const struct start *start)
     return is_on_disk(start, working_dir(start));
 }
 
-static struct init_start *command_of(const struct start *start)
+const char *start_folder(const struct start *start)
+{
+    return init_makes_folder(start) ? HOME_FOLDER : "";
+}
+
+/*
+ * The container's. A member of the pool has the one that its image's own command needs, which Docker makes
+ * where it is missing; a sandbox that does not need it gets another one from its init (start_folder).
+ */
+static const char *container_folder(const struct start *start)
+{
+    const char *dir = start->image.facts.working_dir;
+    if (!start->for_pool)
+        return init_makes_folder(start) ? HOME_FOLDER : working_dir(start);
+    return is_on_disk(start, dir) ? HOME_FOLDER : *dir ? dir : "/";
+}
+
+struct init_start *start_command(const struct start *start)
 {
     struct init_start *command = mem_zalloc(sizeof *command);
     command->cwd = init_makes_folder(start) ? working_dir(start) : ""; /* "": the container's own */
@@ -101,6 +119,33 @@ static struct init_start *command_of(const struct start *start)
     return command;
 }
 
+static void on_not_copied(void *arg)
+{
+    char why[100];
+    snprintf(why, sizeof why, "its image's files were not copied to its disk within %d s",
+             COPY_WAIT_MS / 1000);
+    start_fail(arg, REASON_START_FAILED, why);
+}
+
+static void on_settled(void *arg, int code, const struct err *e)
+{
+    struct start *start = arg;
+    if (!start_answered(start, code == ERR_CANCELLED ? code : 0, e))
+        return;
+    if (code)
+        start_fail(start, REASON_START_FAILED, e->text);
+    else
+        start_succeed(start);
+}
+
+/* A member of the pool is ready once what was copied is on its disk. */
+static void settle(struct start *start)
+{
+    timer_start(&start->timer, start->runtime->agent->loop, COPY_WAIT_MS, on_not_copied, start);
+    start_asked(start, STEP_COPY, NULL);
+    agent_member_settle(start->runtime, on_settled, start);
+}
+
 static void on_no_init(void *arg)
 {
     char why[80];
@@ -111,10 +156,15 @@ static void on_no_init(void *arg)
 static void begin_command(struct start *start)
 {
     struct err e;
-    struct init_start *command = command_of(start);
+    if (start->for_pool) {
+        settle(start);
+        return;
+    }
+    struct init_start *command = start_command(start);
     int rc = command->argc ? initlink_start(start->runtime->init, command, &e) : 0;
     bool idles = !command->argc;
-    start->step = STEP_INIT; /* waits for STARTED */
+    if (!idles)
+        start_steps(start, STEP_COMMAND); /* waits for STARTED */
     timer_start(&start->timer, start->runtime->agent->loop, INIT_WAIT_MS, on_no_init, start);
     free(command);
     if (rc)
@@ -126,19 +176,11 @@ static void begin_command(struct start *start)
 static void on_init_started(struct runtime *runtime)
 {
     struct start *start = runtime->start;
-    if (start->step == STEP_INIT)
+    if (start->step == STEP_COMMAND)
         start_succeed(start);
 }
 
 /* --- copying the image's files in folders that its disk is mounted over --- */
-
-static void on_not_copied(void *arg)
-{
-    char why[100];
-    snprintf(why, sizeof why, "its image's files were not copied to its disk within %d s",
-             COPY_WAIT_MS / 1000);
-    start_fail(arg, REASON_START_FAILED, why);
-}
 
 static void on_init_copied(struct runtime *runtime, int error, uint32_t folder)
 {
@@ -157,10 +199,10 @@ static void on_init_copied(struct runtime *runtime, int error, uint32_t folder)
     start_fail(start, REASON_IMAGE_UNAVAILABLE, why);
 }
 
-/* gVisor has a kernel of its own, to which no descriptor of the node can be passed. */
+/* To a kernel of its own, as gVisor is, no descriptor of the node can be passed. */
 static bool can_copy(const struct start *start)
 {
-    return !start->runtime->has_no_update;
+    return !start->runtime->has_no_update && !initlink_is_relayed(start->runtime->init);
 }
 
 static void ask_to_copy(struct start *start, int tree)
@@ -201,14 +243,14 @@ static void on_init_ready(struct runtime *runtime, enum init_main_state state)
 {
     struct start *start = runtime->start;
     struct agent *agent = runtime->agent;
-    if ((start->step != STEP_INIT && start->step != STEP_COPY) || start->busy)
+    if (start->step < STEP_INIT || start->busy)
         return;
     if (state != INIT_MAIN_FRESH) {
         timer_stop(&start->timer);
         begin_command(start);
         return;
     }
-    start->step = STEP_COPY;
+    start_steps(start, STEP_COPY);
     timer_start(&start->timer, agent->loop, COPY_WAIT_MS, on_not_copied, start);
     end_turn(start);
     if (!can_copy(start)) {
@@ -226,7 +268,9 @@ void start_container_died(struct start *start, int exit_code)
 {
     char why[80];
     snprintf(why, sizeof why, "its container ended with code %d before its init answered", exit_code);
-    if (start->step == STEP_INIT || start->step == STEP_COPY)
+    if (start->runtime->of_pool && !start->for_pool)
+        start_not_handed_out(start, why);
+    else if (start->step >= STEP_INIT)
         start_fail(start, REASON_START_FAILED, why);
 }
 
@@ -249,7 +293,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         start->node_fault = e.code == ERR_IO;
         start_fail(start, REASON_START_FAILED, e.text);
     } else {
-        start->step = STEP_INIT;
+        start_steps(start, STEP_INIT);
         timer_start(&start->timer, start->runtime->agent->loop, INIT_WAIT_MS, on_no_init, start);
     }
 }
@@ -261,7 +305,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
 static bool is_answered(struct start *start, int code, const struct err *e)
 {
     struct err why;
-    if (code && start->spec.use_image_command && strstr(e->text, "mkdir") &&
+    if (code && (start->spec.use_image_command || start->for_pool) && strstr(e->text, "mkdir") &&
         (strstr(e->text, ": file exists") || strstr(e->text, " is not a directory"))) {
         code = err_set(&why, ERR_IMAGE_UNAVAILABLE,
                        "its image's working folder is a file, or a link into a folder of the disk");
@@ -400,7 +444,7 @@ static void label_add(struct string_list *labels, const char *key, const char *v
 }
 
 /* HOME as the user sets it; never as the image sets it, since the sandbox could not write to that folder. */
-static struct string_list environment_of(const struct start *start)
+struct string_list start_environment(const struct start *start)
 {
     struct string_list env = {0};
     string_list_add(&env, "HOME=" HOME_FOLDER);
@@ -424,8 +468,8 @@ void start_contain(struct start *start)
     bind_all(start, paths);
     struct docker_container c = {.name = runtime->id.text,
                                  .image = start->spec.image,
-                                 .env = environment_of(start),
-                                 .working_dir = init_makes_folder(start) ? HOME_FOLDER : working_dir(start),
+                                 .env = start_environment(start),
+                                 .working_dir = container_folder(start),
                                  .binds = paths->bind,
                                  .bind_count = paths->count,
                                  .limits = record->limits,
@@ -439,14 +483,21 @@ void start_contain(struct start *start)
                                  .own_cgroups = true,
                                  .disk_limits = {agent->conf->disk_read_bytes, agent->conf->disk_write_bytes,
                                                  agent->conf->disk_operations}};
+    if (start->for_pool)
+        c.limits.nofile =
+            0; /* Docker's own: lowered at the hand-out, since raising it needs CAP_SYS_RESOURCE */
     if (volume_device(agent->volumes, &runtime->id, device))
         c.disk_device = device;
     rfc3339_format(wall_now_ms() + (record->deadline_ms > now ? record->deadline_ms - now : 0), expires);
     string_list_add(&c.entrypoint, INIT_BINARY_PATH);
+    if (runtime->kernel)
+        string_list_add(&c.entrypoint, INIT_ARG_LISTEN);
     label_add(&c.labels, "corral.sandbox", runtime->id.text);
     label_add(&c.labels, "corral.node", agent->node);
     label_add(&c.labels, "corral.cluster", agent->conf->cluster);
     label_add(&c.labels, "corral.expires_at", expires);
+    if (start->for_pool)
+        label_add(&c.labels, "corral.pool", "true");
     start_asked(start, STEP_CREATE, docker_container_create(agent->docker, &c, on_created, start));
     string_list_fini(&c.env);
     string_list_fini(&c.entrypoint);

@@ -2,6 +2,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/sandbox/environment.h"
+#include "agent/sandbox/member.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -20,7 +21,24 @@ static const char *const was[] = {
     [STEP_START] = "its container was still being started",
     [STEP_INIT] = "its init had not answered yet",
     [STEP_COPY] = "its image's files were still being copied to its disk",
+    [STEP_COMMAND] = "its command had not begun yet",
+    [STEP_HAND_OUT] = "its container was being taken from the pool",
 };
+
+/* To which of the times that are told each step counts. */
+static const enum start_time time_of[] = {
+    [STEP_INSPECT] = START_TIME_IMAGE,   [STEP_PULL] = START_TIME_IMAGE,
+    [STEP_TURN] = START_TIME_TURN,       [STEP_DISK] = START_TIME_VOLUME,
+    [STEP_CREATE] = START_TIME_CREATE,   [STEP_START] = START_TIME_START,
+    [STEP_INIT] = START_TIME_INIT,       [STEP_COPY] = START_TIME_COPY,
+    [STEP_COMMAND] = START_TIME_COMMAND, [STEP_HAND_OUT] = START_TIME_HAND_OUT,
+};
+
+void start_steps(struct start *start, enum start_step step)
+{
+    start->step = step;
+    start_watch_step(&start->watch, time_of[step], loop_now_ms());
+}
 
 static void start_fini(struct start *start)
 {
@@ -56,15 +74,20 @@ static void finish(struct start *start, const struct start_result *made)
     runtime->start = NULL;
     runtime->waiter = NULL;
     runtime->may_come_late |= start->busy && may_come_late(start);
+    bool for_pool = start->for_pool;
     start_free(start);
-    agent_environment_forget(agent, &id);
+    if (!for_pool) /* else the environment may be that of the sandbox that takes it over */
+        agent_environment_forget(agent, &id);
     reconciler_started(agent->reconciler, loop_now_ms(), &id, made, engine_effects(agent->engine));
 }
 
 void start_fail(struct start *start, enum sandbox_reason reason, const char *why)
 {
     struct start_result made = {.reason = reason, .node_fault = start->node_fault};
-    log_warn("agent", "sandbox=%s did not start: %s", start->runtime->id.text, why);
+    const struct runtime *runtime = start->runtime;
+    char mark[TRACE_MARK_MAX];
+    log_warn("agent", "sandbox=%s %sdid not start: %s", runtime->id.text,
+             agent_trace_mark(runtime->agent, &runtime->id, mark), why);
     if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and removed anyway; the cause follows them */
         plain_words(why, made.detail, sizeof made.detail);
     else
@@ -76,7 +99,13 @@ void start_fail(struct start *start, enum sandbox_reason reason, const char *why
 
 void start_succeed(struct start *start)
 {
-    struct start_result made = {.ok = true, .enforced = start->runtime->agent->enforces};
+    struct start_result made = {.ok = true,
+                                .enforced = start->runtime->agent->enforces,
+                                .by_docker = initlink_is_relayed(start->runtime->init)};
+    start_watch_end(&start->watch, loop_now_ms());
+    made.times = start->watch.times;
+    if (start->for_pool)
+        agent_member_ready(start->runtime, &start->image, start->image_changes);
     finish(start, &made);
 }
 
@@ -84,6 +113,19 @@ void start_succeed(struct start *start)
 void start_abort(struct start *start)
 {
     start_fail(start, REASON_START_FAILED, was[start->step]);
+}
+
+void start_not_handed_out(struct start *start, const char *why)
+{
+    struct runtime *runtime = start->runtime;
+    struct agent *agent = runtime->agent;
+    struct sandbox_id id = runtime->id;
+    char mark[TRACE_MARK_MAX];
+    log_info("agent", "sandbox=%s %sis started cold: %s", id.text, agent_trace_mark(agent, &id, mark), why);
+    runtime->start = NULL;
+    runtime->waiter = NULL;
+    start_free(start);
+    reconciler_not_handed_out(agent->reconciler, loop_now_ms(), &id, engine_effects(agent->engine));
 }
 
 static void fail_by_docker(struct start *start, int code, const struct err *e)
@@ -113,7 +155,18 @@ bool start_answered(struct start *start, int code, const struct err *e)
 
 void start_asked(struct start *start, enum start_step step, struct docker_call *call)
 {
-    start->step = step;
+    start_steps(start, step);
     start->call = call;
     start->busy = true;
+}
+
+bool start_take_name(struct start *start)
+{
+    char full[IMAGE_REF_FULL_MAX];
+    if (!start->spec.image || !image_ref_parse(start->spec.image, &start->ref))
+        return false;
+    image_ref_full(&start->ref, full);
+    free(start->spec.image);
+    start->spec.image = mem_strdup(full);
+    return true;
 }

@@ -80,7 +80,8 @@ void agent_last_sample(struct runtime *runtime)
     const struct sandbox_record *record = reconciler_find(runtime->agent->reconciler, &runtime->id);
     uint64_t now = loop_now_ms();
     struct sample s;
-    if (record && runtime->cgroup && take_sample(runtime->agent, runtime, record, now, &s))
+    if (record && runtime->cgroup && !runtime->of_pool &&
+        take_sample(runtime->agent, runtime, record, now, &s))
         reconciler_sampled(runtime->agent->reconciler, now, &s);
 }
 
@@ -108,9 +109,14 @@ static void sample_one(struct agent *agent, struct runtime *runtime, uint64_t no
     }
     if (!take_sample(agent, runtime, record, now, &s))
         return;
-    reconciler_sampled(agent->reconciler, now, &s);
     struct guard_rules rules = rules_of(runtime);
     struct guard_step step = guard_tick(&runtime->guard, &rules, &s, record->paused, now);
+    if (runtime->of_pool) { /* nobody's: it is not reported on, and ended if anything is wrong with it */
+        if (step.end.reason)
+            reconciler_end(agent->reconciler, now, &runtime->id, &step.end, engine_effects(agent->engine));
+        return;
+    }
+    reconciler_sampled(agent->reconciler, now, &s);
     if (regular || step.report_count)
         uplink_sample(agent->uplink, &s);
     remember(runtime, &s, now);

@@ -4,6 +4,7 @@
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
 #include "agent/node/logs.h"
+#include "agent/sandbox/start.h"
 
 #include "common/io/log.h"
 #include "common/io/msglink.h"
@@ -80,6 +81,7 @@ static void on_tick(void *arg)
     agent_outbox_flush(agent);
     watch_link(agent, now);
     watch_starts(agent, now);
+    agent_tell_turns(agent);
     agent_cleanup_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);

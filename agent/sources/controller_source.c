@@ -6,6 +6,7 @@
 #include "agent/node/capacity.h"
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
+#include "agent/node/image_orders.h"
 #include "agent/sandbox/environment.h"
 #include "agent/streams/stream_link.h"
 
@@ -53,6 +54,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
         string_list_add(&facts->runtimes, agent->docker_facts.runtimes.item[i]);
     facts->capacity = agent_capacity(agent);
     facts->enforces = agent->enforces;
+    facts->pools = facts->images = true;
     memcpy(facts->unhealthy, agent->unhealthy, sizeof facts->unhealthy);
     if (!facts->unhealthy[0] && !agent->docker_facts.seccomp)
         snprintf(facts->unhealthy, sizeof facts->unhealthy, "system calls are not filtered here");
@@ -77,6 +79,18 @@ static void on_welcome(void *owner, const struct uplink_welcome *welcome)
              (unsigned long long)welcome->epoch);
 }
 
+/* The controller repeats a desired state until it is acknowledged; that is logged once. */
+static void note_trace(struct agent *agent, const struct desired_state *told)
+{
+    char mark[TRACE_MARK_MAX];
+    if (!trace_table_put(agent->traces, &told->id, told->generation, &told->trace) ||
+        !trace_known(&told->trace))
+        return;
+    log_line(trace_sampled(&told->trace) ? LOG_INFO : LOG_DEBUG, "agent",
+             "sandbox=%s %sis to be %s, generation %llu", told->id.text, trace_mark(&told->trace, mark),
+             desired_name(told->state), (unsigned long long)told->generation);
+}
+
 /* If the environment cannot be sealed, the state is not taken: the controller repeats it. */
 static void on_desired_state(struct agent *agent, const struct desired_state *told)
 {
@@ -84,6 +98,7 @@ static void on_desired_state(struct agent *agent, const struct desired_state *to
     struct err e;
     uint8_t *sealed;
     size_t len;
+    note_trace(agent, told);
     if (agent_environment_seal(agent, told, &sealed, &len, &e)) {
         log_error("agent", "sandbox=%s its environment cannot be sealed: %s", told->id.text, e.text);
         return;
@@ -112,6 +127,19 @@ static void on_acked(void *owner, const struct status_ack *acks, size_t count)
 static void on_cleanup(void *owner, const struct cleanup_order *order)
 {
     agent_cleanup_ordered(owner, order);
+}
+
+static void on_images(void *owner, const struct image_orders *piece)
+{
+    const struct agent *agent = owner;
+    image_orders_take(agent->image_orders, piece);
+}
+
+/* Prunes are ordered image by image; this order is for what nobody listed, and no controller gives it yet. */
+static void on_prune(void *owner, const struct image_prune_order *order)
+{
+    (void)owner;
+    (void)order;
 }
 
 /* A certificate that is being written to disk. */
@@ -165,6 +193,8 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_acked = on_acked,
                                             .on_committed = agent_committed,
                                             .on_cleanup = on_cleanup,
+                                            .on_images = on_images,
+                                            .on_prune = on_prune,
                                             .on_certificate = on_certificate,
                                             .on_lost = on_lost};
 

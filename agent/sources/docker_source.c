@@ -1,8 +1,10 @@
 #include "agent/sources/docker_source.h"
 
 #include "agent/agent_state.h"
+#include "agent/node/image_orders.h"
 #include "agent/sandbox/adopt.h"
 #include "agent/sandbox/check.h"
+#include "agent/sandbox/member.h"
 #include "agent/sandbox/runtime.h"
 #include "agent/sandbox/start_container.h"
 #include "agent/sandbox/watch.h"
@@ -39,6 +41,11 @@ static void on_oom(struct runtime *runtime)
 static void on_event(void *arg, const struct docker_event *event)
 {
     struct agent *agent = arg;
+    if (event->kind == DOCKER_IMAGE) {
+        agent_images_changed(agent);
+        image_orders_changed(agent->image_orders);
+        return;
+    }
     struct runtime *runtime = agent_runtime_find(agent, &event->sandbox);
     if (!runtime)
         return;
@@ -71,6 +78,7 @@ static void on_gap(void *arg)
         agent->unhealthy[0] = 0;
         uplink_renew(agent->uplink);
     }
+    agent_images_changed(agent);
     HASH_ITER(hh, agent->runtimes, runtime, next)
     agent_check_gap(runtime);
 }

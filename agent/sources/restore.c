@@ -5,6 +5,7 @@
 #include "agent/sandbox/attach.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/environment.h"
+#include "agent/sandbox/member.h"
 #include "agent/sandbox/processes.h"
 #include "agent/sandbox/remove.h"
 #include "agent/sources/controller_source.h"
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DOCKER_RETRY_MS 1000
 #define BAD_LOGGED      20   /* logged in a line each */
@@ -95,6 +97,7 @@ static void on_record(void *arg, const struct sandbox_record *found)
     if (mended)
         reconciler_mended(agent->reconciler, &record.id, engine_effects(agent->engine));
     struct runtime *runtime = agent_runtime(agent, &record.id);
+    runtime->of_pool = record.pooled;
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
         agent_runtime_take_spec(runtime, &spec);
     sandbox_spec_fini(&spec);
@@ -182,6 +185,31 @@ static struct sandbox_exit ending_while_down(const struct sandbox_record *record
     return exit;
 }
 
+/* Whether process 1 runs another init than this agent starts: an upgrade has replaced it since. */
+static bool has_other_init(const struct agent *agent, const struct docker_state *state)
+{
+    char path[40];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)state->pid);
+    return agent->init_inode && state->pid > 0 && !stat(path, &st) &&
+           (st.st_dev != agent->init_device || st.st_ino != agent->init_inode);
+}
+
+/* A member of the warm pool that runs; whether a command was begun in it, its init says (attach.c). Who gets
+ * a sandbox after an upgrade gets one as the upgrade makes them. */
+static void take_up_member(struct runtime *runtime, const struct docker_state *state)
+{
+    struct agent *agent = runtime->agent;
+    struct docker_image image = {0};
+    if (has_other_init(agent, state)) {
+        struct sandbox_exit exit = ending_member("its init is of another version");
+        reconciler_end(agent->reconciler, loop_now_ms(), &runtime->id, &exit, engine_effects(agent->engine));
+        return;
+    }
+    snprintf(image.id, sizeof image.id, "%s", state->image);
+    agent_member_ready(runtime, &image, 0);
+}
+
 static void take_up(struct runtime *runtime, const struct docker_state *state, bool making)
 {
     struct err e = {0};
@@ -193,6 +221,8 @@ static void take_up(struct runtime *runtime, const struct docker_state *state, b
         return;
     found(runtime->agent, &runtime->id, true, NULL);
     agent_check(runtime);
+    if (runtime->of_pool)
+        take_up_member(runtime, state);
 }
 
 /* Docker does not know its name any more, but its processes run. */
@@ -215,11 +245,19 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     if (code == ERR_CANCELLED || !record)
         return;
     struct runtime *runtime = agent_runtime(agent, &finding.id);
+    /* What was found is removed, and it is started again. If it is a member's, that could not be taken over,
+     * its init says nothing of this sandbox. */
+    if (runtime->start || record->renewed)
+        return;
     if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing about the container */
         timer_start(&runtime->asking, agent->loop, DOCKER_RETRY_MS, ask, runtime);
         return;
     }
     bool making = record->phase <= PHASE_STARTING;
+    if (making && record->pooled) { /* nobody waits for it: it is made again */
+        found(agent, &finding.id, false, NULL);
+        return;
+    }
     if (!code && state->running && state->pid) {
         take_up(runtime, state, making);
         return;
@@ -315,9 +353,11 @@ static void on_facts(void *arg, int code, const struct err *error, const struct 
     }
     docker_facts_fini(&agent->docker_facts);
     agent->docker_facts = *facts;
-    agent->docker_facts.runtimes = (struct string_list){0};
+    agent->docker_facts.runtimes = agent->docker_facts.closed = (struct string_list){0};
     for (size_t i = 0; i < facts->runtimes.count; i++)
         string_list_add(&agent->docker_facts.runtimes, facts->runtimes.item[i]);
+    for (size_t i = 0; i < facts->closed.count; i++)
+        string_list_add(&agent->docker_facts.closed, facts->closed.item[i]);
     probe_host(agent);
     snprintf(dir, sizeof dir, "%s/volumes", agent->conf->state_dir);
     if (!agent->volumes &&

@@ -20,7 +20,8 @@ void file_stream_begin(struct process_stream *s, const struct stream_file *file)
     struct initlink *init = s->runtime->init;
     struct file_words words;
     struct err e;
-    uint32_t needed = INIT_FEATURE_FILES | (is_archive(file->verb) ? INIT_FEATURE_ARCHIVES : 0u);
+    uint32_t needed = INIT_FEATURE_FILES | (is_archive(file->verb) ? INIT_FEATURE_ARCHIVES : 0u) |
+                      (file->verb == STREAM_FILE_WATCH ? INIT_FEATURE_WATCH : 0u);
     if ((initlink_features(init) & needed) != needed) {
         (void)err_set(&e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
         process_core_fail(s, &e);
@@ -33,7 +34,7 @@ void file_stream_begin(struct process_stream *s, const struct stream_file *file)
     spawn->start.cwd = "";
     file_arguments(file, &words, &spawn->start);
     s->attaches = s->exec = true;
-    s->file.verb = file->verb;
+    file_told_begin(&s->file, file->verb);
     if (has_input(file->verb))
         mux_widen(s->mux);
     process_core_spawn(s, spawn);

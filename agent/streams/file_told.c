@@ -1,7 +1,10 @@
 #include "agent/streams/file_told.h"
 
+#include "common/base/mem.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- arguments --- */
@@ -26,7 +29,8 @@ static void add_mode(struct init_start *start, struct file_words *words, const s
 
 void file_arguments(const struct stream_file *file, struct file_words *words, struct init_start *start)
 {
-    static const char *const verbs[] = {"read", "stat", "write", "mkdir", "remove", "move", "pack", "unpack"};
+    static const char *const verbs[] = {"read", "stat", "write",  "mkdir", "remove",
+                                        "move", "pack", "unpack", "watch"};
     add(start, INIT_FILE_HELPER);
     add(start, verbs[file->verb]);
     add(start, file->path);
@@ -44,6 +48,7 @@ void file_arguments(const struct stream_file *file, struct file_words *words, st
         add_mode(start, words, file);
         break;
     case STREAM_FILE_REMOVE:
+    case STREAM_FILE_WATCH:
         add(start, file->recursive ? "1" : "0");
         break;
     case STREAM_FILE_MOVE:
@@ -95,6 +100,11 @@ static const struct row rows[] = {
     {INIT_FAULT_KIND, ERR_INVALID, "it is of a kind that cannot be unpacked, such as a sparse file"},
     {INIT_FAULT_NAME, ERR_INVALID, "its name is empty or too long"},
     {INIT_FAULT_MANY, ERR_INVALID, "the archive has more members than one may have"},
+    {INIT_FAULT_FOLDERS, ERR_INVALID, "there are more folders than one watch may watch"},
+    {INIT_FAULT_WATCHES, ERR_INVALID,
+     "there are more folders than the sandbox has watches of inotify left, its programs' included"},
+    {INIT_FAULT_INSTANCES, ERR_INVALID,
+     "the sandbox has as many instances of inotify as it may, those of its programs included"},
 };
 
 static const char *sentence_of(uint32_t error, int *code)
@@ -115,6 +125,8 @@ static int explain(enum stream_file_verb verb, const struct init_file_result *r,
     const char *sentence = sentence_of(r->error, &code);
     if (verb == STREAM_FILE_UNPACK && r->size)
         return err_set(e, code, "member %llu of the archive: %s", (unsigned long long)r->size, sentence);
+    if (verb == STREAM_FILE_WATCH && r->size && r->error >= INIT_FAULT_FOLDERS)
+        return err_set(e, code, "%s: at most %llu", sentence, (unsigned long long)r->size);
     return err_set(e, code, "%s%s", code == ERR_IO ? "the sandbox's kernel refused it: " : "", sentence);
 }
 
@@ -131,7 +143,7 @@ static bool valid(enum stream_file_verb verb, const struct init_file_result *r)
     if (r->created > 1 || r->mode > 07777 || r->modified_ms > FILE_TIME_MAX_MS ||
         r->modified_ms < -FILE_TIME_MAX_MS)
         return false;
-    if (verb == STREAM_FILE_PACK)
+    if (verb == STREAM_FILE_PACK || verb == STREAM_FILE_WATCH)
         return (folder || r->type == INIT_FILE_REGULAR) && r->length == INIT_FILE_ENDLESS &&
                r->size == INIT_FILE_ENDLESS && !r->offset;
     if (verb != STREAM_FILE_READ && (r->length || r->offset)) /* no bytes follow */
@@ -171,6 +183,28 @@ static int take_result(struct file_told *t, struct err *e)
     return 0;
 }
 
+void file_told_begin(struct file_told *t, enum stream_file_verb verb)
+{
+    *t = (struct file_told){.verb = verb};
+    if (verb == STREAM_FILE_WATCH)
+        t->changes = mem_zalloc(sizeof *t->changes);
+}
+
+void file_told_fini(struct file_told *t)
+{
+    free(t->changes);
+    t->changes = NULL;
+}
+
+static int check_changes(struct file_changes *changes, const uint8_t *bytes, size_t len, struct err *e)
+{
+    struct file_change ignored;
+    int rc;
+    while ((rc = file_changes_next(changes, &bytes, &len, &ignored)) > 0)
+        ;
+    return rc < 0 ? made_up(e) : 0;
+}
+
 int file_told_take(struct file_told *t, const uint8_t **bytes, size_t *len, struct err *e)
 {
     if (!t->known) {
@@ -183,6 +217,8 @@ int file_told_take(struct file_told *t, const uint8_t **bytes, size_t *len, stru
         if (rc)
             return rc;
     }
+    if (t->changes)
+        return check_changes(t->changes, *bytes, *len, e);
     if (!*len || !t->result.has_length)
         return 0;
     if (*len > t->left)
@@ -199,6 +235,8 @@ int file_told_end(const struct file_told *t, const struct stream_process *end, s
         return err_set(e, ERR_IO, "the sandbox's helper was killed before it was done");
     if (!t->known)
         return err_set(e, ERR_IO, "the sandbox's helper ended without a result");
+    if (t->changes && !t->changes->ended)
+        return err_set(e, ERR_IO, "the sandbox's helper ended before what it watched");
     if (t->result.has_length && t->left)
         return err_set(e, ERR_IO, "the file became shorter while it was read");
     return 0;

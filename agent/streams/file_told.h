@@ -9,6 +9,7 @@
 #include "agent/init/init_file.h"
 #include "agent/init/init_process.h"
 #include "common/base/err.h"
+#include "common/model/file_changes.h"
 #include "common/model/stream_wire.h"
 
 /* The texts of a helper's arguments. */
@@ -19,14 +20,19 @@ struct file_words {
 /* Fills the arguments of a start, which borrow from file and words. */
 void file_arguments(const struct stream_file *file, struct file_words *words, struct init_start *start);
 
+/* All zero but verb and changes at first. */
 struct file_told {
     enum stream_file_verb verb;
     uint8_t head[sizeof(struct init_file_result)];
     size_t head_len;
     bool known; /* the result is there */
     struct stream_file_result result;
-    uint64_t left; /* bytes that are still to come, if result.has_length */
+    uint64_t left;                /* bytes that are still to come, if result.has_length */
+    struct file_changes *changes; /* WATCH: what is checked of them */
 };
+
+void file_told_begin(struct file_told *told, enum stream_file_verb verb);
+void file_told_fini(struct file_told *told);
 
 /*
  * Takes output of a helper, and its result out of it: *bytes and *len become what follows that. Returns 0;

@@ -3,6 +3,7 @@
 #include "agent/agent_state.h"
 #include "agent/streams/process_told.h"
 #include "agent/streams/process_grace.h"
+#include "agent/streams/stream_yield.h"
 
 #include "common/io/log.h"
 #include "proto/stream_codec.h"
@@ -41,7 +42,9 @@ void process_core_forget(struct process_stream *s)
     *at = s->next;
     if (s->attaches)
         process_core_check_grace(s->runtime, s->number);
+    deferred_cancel(&s->send);
     free(s->input);
+    file_told_fini(&s->file);
     stream_process_fini(&s->end);
     free(s);
 }
@@ -85,13 +88,33 @@ void process_core_say_process(struct process_stream *s, const struct stream_proc
     process_core_say(s, &message);
 }
 
-/* Where another stream may still have input of the process under way, nobody knows where this one's begins.
- */
-static bool gives_input_alone(const struct process_stream *stream)
+static bool is_other_of_process(const struct process_stream *s, const struct process_stream *stream)
 {
-    for (const struct process_stream *s = stream->runtime->streams; s; s = s->next) {
-        if (s != stream && s->number == stream->number && (s->attaches || s->op == STREAM_INPUT))
+    return s != stream && s->number == stream->number && (s->attaches || s->op == STREAM_INPUT);
+}
+
+/* Whether no input has come of it so far. */
+static bool is_silent(const struct process_stream *s)
+{
+    return s->op != STREAM_INPUT && !s->input_sent && !s->input_len && !s->input_ends;
+}
+
+/*
+ * Where another stream may still have input of the process under way, nobody knows where this one's begins. A
+ * client that comes back to a process that is held for it takes the place of those that gave none so far: one
+ * of them may be its own former stream, whose input may still come, or another client that only reads.
+ */
+static bool gives_input_alone(const struct process_stream *stream, const struct initlink_process *process)
+{
+    struct process_stream *s;
+    bool displaces = stream->returns && (process->told.flags & INIT_PROCESS_HOLD);
+    for (s = stream->runtime->streams; s; s = s->next) {
+        if (is_other_of_process(s, stream) && !(displaces && is_silent(s)))
             return false;
+    }
+    for (s = stream->runtime->streams; s; s = s->next) {
+        if (is_other_of_process(s, stream))
+            s->displaced = true;
     }
     return true;
 }
@@ -103,7 +126,7 @@ void process_core_say_begun(struct process_stream *s, const struct initlink_proc
     struct stream_process told = process_told(process);
     if (s->op == STREAM_ATTACH) {
         told.output_oldest = s->position; /* here its output begins */
-        told.has_input_from = gives_input_alone(s);
+        told.has_input_from = gives_input_alone(s, process);
         told.input_from = s->input_from = process->input_given;
     }
     process_core_say_process(s, &told);
@@ -122,7 +145,8 @@ void process_core_give_credit(struct process_stream *s)
 {
     struct err e;
     size_t room = room_for_output(s);
-    if (!s->attachment || s->drained || mux_is_full(s->mux) || room < s->credit + CREDIT_LEAST)
+    if (!s->attachment || s->drained || mux_is_full(s->mux) || room < s->credit + CREDIT_LEAST ||
+        stream_yield_now(s->runtime->agent->stream_yield))
         return;
     if (!initlink_credit(s->runtime->init, s->attachment, (uint32_t)(room - s->credit), &e))
         s->credit = room;

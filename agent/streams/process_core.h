@@ -22,6 +22,8 @@ struct process_stream {
     uint32_t number;     /* of its process in the init; 0: a list of all */
     uint32_t attachment; /* 0: there is none now */
     bool attaches, exec;
+    bool returns;        /* it said from where on it reads: a client that comes back does */
+    bool displaced;      /* another one was told where input begins, which this one gave none of until then */
     bool begun;          /* the controller knows how it stands */
     bool closes;         /* of an act of input: it closes the process's */
     bool ended, drained; /* the process has; all its output was sent */
@@ -30,8 +32,9 @@ struct process_stream {
     size_t credit;     /* bytes that the init may send */
     uint8_t *input;    /* that the init has not taken */
     size_t input_at, input_len, input_room;
-    uint64_t input_from; /* bytes that the init had before this stream's */
-    uint64_t input_sent; /* bytes that went to the init */
+    struct deferred send; /* of a helper's input, at the end of a turn: in as few frames as possible */
+    uint64_t input_from;  /* bytes that the init had before this stream's */
+    uint64_t input_sent;  /* bytes that went to the init */
     bool input_ends, input_ended;
     uint32_t listed;                                    /* the highest number of a list that was told */
     struct file_told file;                              /* STREAM_FILE */

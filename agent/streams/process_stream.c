@@ -9,6 +9,7 @@
 #include "agent/streams/process_input.h"
 #include "agent/streams/process_told.h"
 #include "agent/streams/process_grace.h"
+#include "agent/streams/stream_yield.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
@@ -94,13 +95,23 @@ static void on_detached(struct process_stream *s, enum init_detach_reason reason
 
 /* --- input --- */
 
+/* Its input would mix with that of the client that came back. A client that has some comes back, too. */
+static void refuse_input(struct process_stream *s)
+{
+    struct err e;
+    (void)err_set(&e, ERR_NODE_TIMEOUT, "another client gives the input of the process now; attach again");
+    process_core_fail(s, &e);
+}
+
 /* An act on a process that is not there yet, or any more, has no effect, nor has a size of nothing. */
 static void on_message(struct process_stream *s, const struct stream_message *m)
 {
     struct initlink *init = s->begun && s->number && s->op <= STREAM_ATTACH ? s->runtime->init : NULL;
     struct err e;
     int rc = 0;
-    if (m->kind == STREAM_INPUT_END)
+    if (m->kind == STREAM_INPUT_END && s->displaced)
+        refuse_input(s);
+    else if (m->kind == STREAM_INPUT_END)
         process_input_end(s);
     else if (init && m->kind == STREAM_TO_SIZE && m->rows && m->columns)
         rc = initlink_resize(init, s->number, m->rows, m->columns, &e);
@@ -110,6 +121,13 @@ static void on_message(struct process_stream *s, const struct stream_message *m)
         log_warn("agent", "sandbox=%s %s", s->runtime->id.text, e.text);
 }
 
+static void send_input(void *arg)
+{
+    struct process_stream *s = arg;
+    if (!stream_yield_now(s->runtime->agent->stream_yield))
+        process_input_go_on(s);
+}
+
 static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t len)
 {
     struct process_stream *s = arg;
@@ -117,8 +135,15 @@ static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t le
     struct err e;
     if (channel == STREAM_STDIN) {
         guard_streamed(&s->runtime->guard);
+        if (s->displaced) {
+            refuse_input(s);
+            return;
+        }
         process_input_keep(s, bytes, len);
-        process_input_go_on(s);
+        if (s->op == STREAM_FILE)
+            deferred_call(&s->send, s->runtime->agent->loop, send_input, s);
+        else
+            process_input_go_on(s);
         return;
     }
     mux_took(s->mux, len);
@@ -226,6 +251,7 @@ static void begin_on_process(struct process_stream *s, const struct stream_open 
             s->ended = true;
             s->end = process_told(process);
         }
+        s->returns = !open->from_oldest;
         process_core_attach(s, open->from_oldest ? INIT_FROM_OLDEST : open->from);
     } else {
         act_stream_begin(s, open, process->told.state == INIT_ENDED);
@@ -401,14 +427,9 @@ static void on_update(struct runtime *h, const struct initlink_update *update)
 /* What the init was to be told of commands whose streams ended meanwhile may have been refused. */
 static void on_writable(struct runtime *h)
 {
-    struct process_stream *s, *next;
     if (initlink_listed(h->init))
         kill_commands_without_stream(h);
-    for (s = h->streams; s; s = next) {
-        next = s->next;
-        process_core_give_credit(s);
-        process_input_go_on(s);
-    }
+    process_streams_go_on(h);
 }
 
 /* The others go on when there is a link again. Of a file or a port, nobody could tell what has arrived. */
@@ -423,12 +444,13 @@ static void on_unlinked(struct runtime *h)
     }
 }
 
-/* The sandbox ends: its reason the controller knows. */
+/* The sandbox is removed: its reason the controller knows. */
 static void on_drop(struct runtime *h)
 {
     while (h->streams)
         process_core_finish(h->streams, ERR_CANCELLED, "the sandbox has ended");
     process_grace_drop(h);
+    stream_yield_begin(h->agent->stream_yield);
 }
 
 const struct init_follower process_stream_follower = {
@@ -436,8 +458,12 @@ const struct init_follower process_stream_follower = {
 
 void process_streams_go_on(struct runtime *h)
 {
-    for (struct process_stream *s = h->streams; s; s = s->next)
+    struct process_stream *s, *next;
+    for (s = h->streams; s; s = next) {
+        next = s->next;
         process_core_give_credit(s);
+        process_input_go_on(s);
+    }
 }
 
 void process_streams_cut(struct runtime *h)

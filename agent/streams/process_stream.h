@@ -18,7 +18,7 @@ extern const struct init_follower process_stream_follower;
 /* Serves the stream, or closes it with an error. Borrows open. runtime->init must not be NULL. */
 void process_stream_begin(struct runtime *runtime, struct mux_stream *mux, const struct stream_open *open);
 
-/* Continues streams that waited because the connection was full. */
+/* Continues streams that waited: the connection was full, or they yielded to a removal. */
 void process_streams_go_on(struct runtime *runtime);
 
 /* The connection is gone with all its streams: forgets them, and kills the commands that belonged to them. */

@@ -2,9 +2,11 @@
 
 #include "agent/agent_conf.h"
 #include "agent/agent_state.h"
+#include "agent/streams/image_stream.h"
 #include "agent/streams/log_stream.h"
 #include "agent/streams/process_stream.h"
 #include "agent/streams/process_grace.h"
+#include "agent/streams/stream_yield.h"
 
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
@@ -12,6 +14,7 @@
 #include "common/io/log.h"
 #include "common/io/mux.h"
 #include "common/io/pki.h"
+#include "proto/node_codec.h"
 #include "proto/stream_codec.h"
 
 #include <stdio.h>
@@ -27,7 +30,8 @@ struct stream_link {
     char *url; /* NULL: there is no session that carries streams */
     uint8_t ticket[MSGLINK_TICKET_LEN];
     uint64_t epoch;
-    struct tls_mutual *tls; /* of the connection that stands, or is made */
+    uint8_t process[NODE_PROCESS_LEN]; /* of the controller */
+    struct tls_mutual *tls;            /* of the connection that stands, or is made */
     struct dial *dial;
     struct mux *mux;
     struct timer timer; /* the bound of a try, or the pause before the next */
@@ -44,6 +48,7 @@ static void close_it(struct stream_link *link)
     HASH_ITER(hh, link->agent->runtimes, h, next)
     process_streams_cut(h);
     log_streams_cut(link->agent->log_streams);
+    image_streams_cut(link->agent->image_streams);
     dial_cancel(link->dial);
     link->dial = NULL;
     mux_free(link->mux);
@@ -75,6 +80,19 @@ static void refuse(struct mux_stream *stream, int code, const char *why)
     mux_close(stream, -code, why);
 }
 
+static void log_traced(const struct stream_open *open)
+{
+    static const char *const names[STREAM_OPS] = {
+        [STREAM_START] = "start",         [STREAM_ATTACH] = "attach", [STREAM_LIST] = "list",
+        [STREAM_SIGNAL] = "signal",       [STREAM_RESIZE] = "resize", [STREAM_INPUT] = "input",
+        [STREAM_KILL] = "kill",           [STREAM_FILE] = "file",     [STREAM_LOGS] = "logs",
+        [STREAM_LOGS_DROP] = "logs_drop", [STREAM_PORT] = "port",     [STREAM_IMAGE] = "image"};
+    char mark[TRACE_MARK_MAX];
+    if (trace_known(&open->trace))
+        log_line(trace_sampled(&open->trace) ? LOG_INFO : LOG_DEBUG, "agent", "sandbox=%s %sstream=%s opens",
+                 open->sandbox.text, trace_mark(&open->trace, mark), names[open->op]);
+}
+
 static void on_open(void *owner, struct mux_stream *stream, const uint8_t *bytes, size_t len)
 {
     struct stream_link *link = owner;
@@ -84,10 +102,15 @@ static void on_open(void *owner, struct mux_stream *stream, const uint8_t *bytes
         refuse(stream, e.code, e.text);
         return;
     }
+    if (open.op == STREAM_IMAGE) {
+        image_stream_begin(link->agent->image_streams, stream, &open);
+        return;
+    }
     struct runtime *runtime = agent_runtime_find(link->agent, &open.sandbox);
+    log_traced(&open);
     if (open.op == STREAM_LOGS || open.op == STREAM_LOGS_DROP)
         log_stream_begin(link->agent->log_streams, stream, &open); /* also of one that has ended */
-    else if (!runtime || runtime->removing)
+    else if (!runtime || runtime->removing || (runtime->of_pool && !runtime->start))
         refuse(stream, ERR_NOT_FOUND, "the sandbox is not on this node");
     else if (!runtime->init || runtime->start)
         refuse(stream, ERR_WRONG_STATE, "the sandbox has not started yet");
@@ -103,6 +126,7 @@ static void on_drained(void *owner)
     HASH_ITER(hh, link->agent->runtimes, h, next)
     process_streams_go_on(h);
     log_streams_go_on(link->agent->log_streams);
+    image_streams_go_on(link->agent->image_streams);
 }
 
 static void on_over(void *owner, const char *why)
@@ -172,6 +196,7 @@ struct stream_link *stream_link_new(struct agent *agent)
     *link = (struct stream_link){.agent = agent};
     backoff_init(&link->backoff, PAUSE_MIN_MS, PAUSE_MAX_MS);
     agent->follower = &process_stream_follower;
+    agent->stream_yield = stream_yield_new(agent, on_drained, link);
     return link;
 }
 
@@ -181,6 +206,8 @@ void stream_link_free(struct stream_link *link)
         return;
     struct runtime *h, *next;
     link->agent->follower = NULL;
+    stream_yield_free(link->agent->stream_yield);
+    link->agent->stream_yield = NULL;
     close_it(link);
     HASH_ITER(hh, link->agent->runtimes, h, next)
     process_grace_drop(h);
@@ -188,12 +215,25 @@ void stream_link_free(struct stream_link *link)
     free(link);
 }
 
+/*
+ * A controller that led before, lost PostgreSQL and leads again has another epoch, and is the same process:
+ * its streams go on. One that does not say which process it is is told by its epoch.
+ */
+static bool is_same(const struct stream_link *link, const struct uplink_welcome *welcome)
+{
+    static const uint8_t unsaid[NODE_PROCESS_LEN];
+    if (memcmp(welcome->process, unsaid, sizeof unsaid) != 0)
+        return !memcmp(welcome->process, link->process, sizeof link->process);
+    return link->epoch == welcome->epoch;
+}
+
 void stream_link_welcome(struct stream_link *link, const struct uplink_welcome *welcome)
 {
-    bool stands = link->mux && link->epoch == welcome->epoch;
+    bool stands = link->mux && is_same(link, welcome);
     free(link->url);
     link->url = welcome->streams_url ? mem_strdup(welcome->streams_url) : NULL;
     link->epoch = welcome->epoch;
+    memcpy(link->process, welcome->process, sizeof link->process);
     memcpy(link->ticket, welcome->ticket, sizeof link->ticket);
     if (stands)
         return;

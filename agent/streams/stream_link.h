@@ -19,7 +19,8 @@ struct stream_link *stream_link_new(struct agent *agent);
 /* NULL is allowed. */
 void stream_link_free(struct stream_link *link);
 
-/* A session has begun. A connection to the same leader that stands is kept. */
+/* A session has begun. A connection to the same process, or to the same leader if it does not say which
+ * process it is, that stands is kept. */
 void stream_link_welcome(struct stream_link *link, const struct uplink_welcome *welcome);
 
 /* The session is over: does not dial until the next welcome. A connection that stands is kept until it

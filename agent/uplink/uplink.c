@@ -149,8 +149,10 @@ static void on_welcomed(struct uplink *u, struct node_message *m)
                                      .lease_ms = m->welcome.lease_ms,
                                      .settings = &m->welcome.settings,
                                      .streams_url = m->welcome.streams ? u->urls.item[u->url] : NULL,
-                                     .ticket = u->session.id.byte};
+                                     .ticket = u->session.id.byte,
+                                     .process = m->welcome.process};
     u->stage = SESSION;
+    u->session.queue.takes_images = m->welcome.images;
     u->why[0] = 0;
     backoff_reset(&u->backoff);
     uplink_session_begin(&u->session, m->epoch, m->welcome.lease_ms);
@@ -199,6 +201,10 @@ static void on_update(struct uplink *u, struct node_message *m)
         u->ops.on_certificate(u->owner, m->update.certificate, m->update.certificate_len);
     if (m->update.cleanup.number)
         u->ops.on_cleanup(u->owner, &m->update.cleanup);
+    if (m->update.images.number && u->ops.on_images)
+        u->ops.on_images(u->owner, &m->update.images);
+    if (m->update.prune.number && u->ops.on_prune)
+        u->ops.on_prune(u->owner, &m->update.prune);
     if (m->update.desired_count)
         u->ops.on_desired_states(u->owner, m->update.desired_states, m->update.desired_count);
     if (u->stage == SESSION && u->poll)
@@ -393,9 +399,33 @@ void uplink_logs_lost(struct uplink *u, uint64_t count)
     u->session.queue.logs_lost = count;
 }
 
+void uplink_starts_waiting(struct uplink *u, size_t count, uint64_t longest_ms)
+{
+    u->session.queue.starts_waiting = count;
+    u->session.queue.starts_wait_ms = longest_ms;
+}
+
 void uplink_cleanup(struct uplink *u, const struct cleanup_report *report)
 {
     uplink_queue_cleanup(&u->session.queue, report);
+    uplink_hurry(u);
+}
+
+void uplink_images(struct uplink *u, struct node_images *all)
+{
+    uplink_queue_images(&u->session.queue, all);
+    uplink_hurry(u);
+}
+
+void uplink_some_images(struct uplink *u, struct node_images *some)
+{
+    uplink_queue_some_images(&u->session.queue, some);
+    uplink_hurry(u);
+}
+
+void uplink_prune(struct uplink *u, struct image_prune_report *report)
+{
+    uplink_queue_prune(&u->session.queue, report);
     uplink_hurry(u);
 }
 

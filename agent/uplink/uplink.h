@@ -45,10 +45,11 @@ struct uplink_welcome {
      * not.
      */
     const char *streams_url;
-    const uint8_t *ticket; /* of MSGLINK_TICKET_LEN */
+    const uint8_t *ticket;  /* of MSGLINK_TICKET_LEN */
+    const uint8_t *process; /* of the controller, NODE_PROCESS_LEN; all zero: it does not say */
 };
 
-/* Every array is borrowed for the call. All members are needed. */
+/* Every array is borrowed for the call. All members are needed where nothing else is said. */
 struct uplink_ops {
     /*
      * Before each session: fills facts (all zero; the uplink frees its members) except facts->name, and
@@ -64,6 +65,12 @@ struct uplink_ops {
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* An order may be repeated, with the same number. */
     void (*on_cleanup)(void *owner, const struct cleanup_order *order);
+    /*
+     * A piece of all orders about images, or an order to prune them; either may be repeated, with the same
+     * number. NULL where fill_hello says no `images`.
+     */
+    void (*on_images)(void *owner, const struct image_orders *piece);
+    void (*on_prune)(void *owner, const struct image_prune_order *order);
     /* The controller sent a newer certificate (DER) for this node's key: check and store it (pki_replace),
      * then call uplink_reload. */
     void (*on_certificate)(void *owner, const uint8_t *der, size_t len);
@@ -98,6 +105,15 @@ void uplink_sample(struct uplink *uplink, const struct sample *sample);
 /* Sends the result of a cleanup repeatedly until its number or a later one is acknowledged. */
 void uplink_cleanup(struct uplink *uplink, const struct cleanup_report *report);
 
+/*
+ * All images of this node, or some of which something changed; and the result of a prune, sent repeatedly
+ * until it is acknowledged. What the structs hold is taken. A controller that does not take images is told
+ * nothing.
+ */
+void uplink_images(struct uplink *uplink, struct node_images *all);
+void uplink_some_images(struct uplink *uplink, struct node_images *some);
+void uplink_prune(struct uplink *uplink, struct image_prune_report *report);
+
 /* The certificate file has changed: the next connections use it. ERR_CONFIG: it cannot be used; nothing
  * changed. */
 int uplink_reload(struct uplink *uplink, struct err *err) MUST_CHECK;
@@ -109,6 +125,9 @@ void uplink_left_out(struct uplink *uplink, size_t count, const char *what);
 
 /* So many logs were lost since the start; a report tells that sooner or later. */
 void uplink_logs_lost(struct uplink *uplink, uint64_t count);
+
+/* So many starts wait for a turn now, the longest of them for so long; the next report tells that. */
+void uplink_starts_waiting(struct uplink *uplink, size_t count, uint64_t longest_ms);
 
 /* Whether there is a session. */
 bool uplink_connected(const struct uplink *uplink);

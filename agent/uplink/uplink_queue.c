@@ -32,6 +32,10 @@ void uplink_queue_fini(struct uplink_queue *q)
         free(w);
     }
     free(q->cleanup);
+    node_images_fini(&q->images.set);
+    node_images_fini(&q->some.set);
+    uplink_queue_ack_prunes(q, UINT64_MAX);
+    free(q->prune);
     memset(q, 0, sizeof *q);
 }
 
@@ -112,6 +116,102 @@ void uplink_queue_cleanup(struct uplink_queue *q, const struct cleanup_report *r
     q->urgent = true;
 }
 
+static void replace(struct uplink_images *images, struct node_images *set, bool waits)
+{
+    node_images_fini(&images->set);
+    *images = (struct uplink_images){.set = *set, .waits = waits};
+    *set = (struct node_images){.number = 0};
+}
+
+void uplink_queue_images(struct uplink_queue *q, struct node_images *all)
+{
+    struct node_images none = {.number = 0};
+    all->number = ++q->image_sets;
+    replace(&q->some, &none, false);
+    replace(&q->images, all, true);
+    q->urgent = true;
+}
+
+void uplink_queue_some_images(struct uplink_queue *q, struct node_images *some)
+{
+    some->number = 0;
+    replace(&q->some, some, some->count);
+    q->urgent = true;
+}
+
+/* As many images from `at` on as a report may have, with their layers. */
+static size_t piece_of(const struct node_images *set, size_t at)
+{
+    size_t layers = 0, count = 0;
+    while (at + count < set->count && count < NODE_IMAGE_PIECE_MAX) {
+        layers += set->image[at + count].pull_count;
+        if (layers > NODE_IMAGE_LAYERS_MAX && count)
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* The next piece, which the report borrows; true where more waits. */
+static bool take_piece(struct uplink_images *images, struct node_report *report)
+{
+    struct node_images *out = &report->images;
+    *out = (struct node_images){.number = images->set.number, .first = !images->told};
+    out->image = images->set.image + images->told;
+    out->count = piece_of(&images->set, images->told);
+    images->told += out->count;
+    out->last = images->told == images->set.count;
+    images->waits = !out->last;
+    return images->waits;
+}
+
+static bool take_images(struct uplink_queue *q, struct node_report *report)
+{
+    if (!q->takes_images)
+        return false;
+    if (q->images.waits)
+        return take_piece(&q->images, report) || q->some.waits;
+    return q->some.waits && take_piece(&q->some, report);
+}
+
+void uplink_queue_prune(struct uplink_queue *q, struct image_prune_report *report)
+{
+    if (!q->prune)
+        q->prune = mem_zalloc(NODE_PRUNES_MAX * sizeof *q->prune);
+    if (q->prunes == NODE_PRUNES_MAX)
+        uplink_queue_ack_prunes(q, q->prune[0].number); /* the oldest is dropped */
+    q->prune_sent_ms[q->prunes] = 0;
+    q->prune[q->prunes++] = *report;
+    *report = (struct image_prune_report){.number = 0};
+    q->urgent = true;
+}
+
+void uplink_queue_ack_prunes(struct uplink_queue *q, uint64_t up_to)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < q->prunes; i++) {
+        if (q->prune[i].number <= up_to) {
+            image_prune_report_fini(&q->prune[i]);
+            continue;
+        }
+        q->prune_sent_ms[kept] = q->prune_sent_ms[i];
+        q->prune[kept++] = q->prune[i];
+    }
+    q->prunes = kept;
+}
+
+/* The report borrows what they list. */
+static void take_prunes(struct uplink_queue *q, uint64_t now, struct node_report *report)
+{
+    report->prunes = mem_zalloc((q->prunes + 1) * sizeof *report->prunes);
+    for (size_t i = 0; i < q->prunes && q->takes_images; i++) {
+        if (q->prune_sent_ms[i] && now - q->prune_sent_ms[i] < UPLINK_RESEND_MS)
+            continue;
+        report->prunes[report->prune_count++] = q->prune[i];
+        q->prune_sent_ms[i] = now;
+    }
+}
+
 /* Moves the sample into the report. Returns whether it stays queued, because the report is full. */
 static bool take_sample(struct uplink_waiting *w, uint64_t now, struct node_report *report)
 {
@@ -158,7 +258,11 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     report->violations_dropped = stats.violations_dropped;
     report->samples_dropped = stats.samples_dropped;
     report->logs_lost = q->logs_lost;
-    q->urgent = q->held = false;
+    report->starts_waiting = q->starts_waiting;
+    report->starts_wait_ms = q->starts_wait_ms;
+    take_prunes(q, now, report);
+    q->held = false;
+    q->urgent = take_images(q, report);
     HASH_ITER(hh, q->waiting, w, next)
     {
         take_status(q, w, outbox, now, report);
@@ -173,6 +277,7 @@ void uplink_queue_taken_free(struct node_report *report)
     free(report->samples);
     free(report->violations);
     free(report->cleanups);
+    free(report->prunes);
 }
 
 void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a)
@@ -202,6 +307,11 @@ void uplink_queue_resend_all(struct uplink_queue *q)
     w->sent_ms = 0;
     for (size_t i = 0; i < q->cleanups; i++)
         q->cleanup[i].sent_ms = 0;
+    for (size_t i = 0; i < q->prunes; i++)
+        q->prune_sent_ms[i] = 0;
+    q->images.told = q->some.told = 0;
+    q->images.waits = q->images.set.number;
+    q->some.waits = q->some.set.count;
 }
 
 bool uplink_queue_urgent(const struct uplink_queue *q)

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX 8 /* of the size of a chunk */
+#define DIGITS_MAX 8    /* of the size of a chunk */
+#define PASSED_MAX 8192 /* bytes of one chunk's extensions, or of all trailers */
 
-enum step { LENGTH, SIZE, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, END_LF };
+enum step { LENGTH, SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, TRAILER, TRAILER_LF, END_LF };
 
 void http_body_begin_length(struct http_body *b, uint64_t length, size_t max)
 {
@@ -76,6 +77,15 @@ static int hex(char c)
                                   : -1;
 }
 
+/* A character of an extension or of a trailer, or the end of its line. */
+static bool pass_over(struct http_body *b, char c, enum step next)
+{
+    unsigned char u = (unsigned char)c;
+    if (c == '\r')
+        b->step = next;
+    return c == '\r' || ((u == '\t' || (u >= ' ' && u != 0x7f)) && ++b->passed <= PASSED_MAX);
+}
+
 /* Takes a character of the framing. Returns false if it may not stand there. */
 static bool take_frame(struct http_body *b, char c)
 {
@@ -85,13 +95,19 @@ static bool take_frame(struct http_body *b, char c)
             b->step = SIZE_LF;
             return true;
         }
+        if (b->lenient && b->digits && (c == ';' || c == ' ' || c == '\t')) {
+            b->step = EXTENSION;
+            return true;
+        }
         if (hex(c) < 0 || ++b->digits > DIGITS_MAX)
             return false;
         b->left = b->left << 4 | (unsigned)hex(c);
         return true;
+    case EXTENSION:
+        return pass_over(b, c, SIZE_LF);
     case SIZE_LF:
         b->step = b->left ? DATA : END_CR;
-        b->digits = 0;
+        b->digits = b->passed = 0;
         return c == '\n';
     case DATA_CR:
         b->step = DATA_LF;
@@ -100,8 +116,13 @@ static bool take_frame(struct http_body *b, char c)
         b->step = SIZE;
         return c == '\n';
     case END_CR:
-        b->step = END_LF;
-        return c == '\r';
+        b->step = c != '\r' && b->lenient ? TRAILER : END_LF;
+        return c == '\r' || (b->lenient && pass_over(b, c, TRAILER_LF));
+    case TRAILER:
+        return pass_over(b, c, TRAILER_LF);
+    case TRAILER_LF:
+        b->step = END_CR;
+        return c == '\n';
     default:
         b->done = c == '\n';
         return b->done;

@@ -1,7 +1,8 @@
 /*
- * Parses the body of a request as its bytes arrive: of a stated length, or in chunks (RFC 9112 section 7.1).
- * Stricter than the RFC: refuses chunk extensions and trailers, which nothing here uses and which other
- * programs have parsed differently. Takes bytes; no I/O.
+ * Parses a body as its bytes arrive: of a stated length, or in chunks (RFC 9112 section 7.1). Of requests
+ * stricter than the RFC: refuses chunk extensions and trailers, which nothing here uses and which other
+ * programs have parsed differently. With `lenient`, for answers, which are framed again before anybody gets
+ * them, both are passed over, up to 8 KiB each. Takes bytes; no I/O.
  */
 #ifndef CORRAL_COMMON_HTTP_HTTP_BODY_H
 #define CORRAL_COMMON_HTTP_HTTP_BODY_H
@@ -18,8 +19,9 @@ struct http_body {
     size_t seen;   /* bytes of the body so far, kept or not */
     bool discard;  /* further bytes are counted and dropped */
     uint64_t left; /* remaining bytes of the body, or of the chunk */
-    unsigned digits;
+    unsigned digits, passed;
     int step;
+    bool lenient; /* the owner sets it after the beginning */
     bool done;
     bool (*sink)(void *arg, const char *bytes,
                  size_t len); /* gets the bytes instead of keeping them; returns false to take no more now */

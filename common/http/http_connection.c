@@ -15,7 +15,7 @@
 #define CLOSES      "Connection: close\r\n"
 #define LINGER_MS   1000 /* after a refusal, input is dropped for so long, so that the answer arrives */
 #define BUFFER_COST 512  /* of a buffer that is not empty, beside its bytes */
-#define BODY_READ   32768
+#define BODY_READ   65536
 
 static void on_turn(void *arg);
 
@@ -192,14 +192,15 @@ static void write_answer(struct http_connection *c, int status, const char *type
                          const void *body, size_t len, bool head_only, const char *connection)
 {
     struct evbuffer *out = bufferevent_get_output(c->io);
+    bool bodiless = status == 204 || status == 304;
     evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
     write_date(out);
-    if (status != 204 && type)
+    if (!bodiless && type)
         evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
-    if (status != 204)
+    if (!bodiless)
         evbuffer_add_printf(out, "Content-Length: %zu\r\n", len);
     evbuffer_add_printf(out, "%s%s\r\n", headers ? headers : "", connection);
-    if (!head_only && status != 204)
+    if (!head_only && !bodiless)
         evbuffer_add(out, body, len);
 }
 
@@ -337,6 +338,7 @@ void http_connection_stream(struct http_connection *c)
     struct http_request *r = &x->request;
     c->phase = PHASE_STREAM;
     bufferevent_setwatermark(c->io, EV_WRITE, HTTP_STREAM_LOW, 0);
+    bufferevent_set_max_single_write(c->io, HTTP_STREAM_HIGH);
     if (x->stream.kind == STREAM_BODY && r->expects_continue && !r->done &&
         !evbuffer_get_length(bufferevent_get_input(c->io)))
         evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -540,25 +542,24 @@ static void finish(struct http_connection *c)
     http_connection_time(c, evbuffer_get_length(bufferevent_get_output(c->io)) ? LINGER_MS : 0);
 }
 
-static void proceed(struct http_connection *c)
+/*
+ * Reads no further while much input waits: libevent calls on_read again and again, without a pause, for a
+ * connection that may read and has as much input as it may have.
+ */
+static void pace_input(struct http_connection *c, struct evbuffer *in)
 {
-    struct evbuffer *in = bufferevent_get_input(c->io);
-    if (c->phase == PHASE_SERVED) {
-        bufferevent_disable(c->io, EV_READ);
+    size_t low, most;
+    if (c->ended || c->phase == PHASE_SERVED || c->phase == PHASE_CLOSING)
         return;
-    }
-    if (!c->ended)
+    bufferevent_getwatermark(c->io, EV_READ, &low, &most);
+    if (evbuffer_get_length(in) < most)
         bufferevent_enable(c->io, EV_READ);
-    if (c->phase == PHASE_CLOSING) {
-        evbuffer_drain(in, evbuffer_get_length(in));
-        return;
-    }
-    if (c->phase == PHASE_STREAM) {
-        c->advancing = true;
-        advance_stream(c, in);
-        c->advancing = false;
-        return;
-    }
+    else
+        bufferevent_disable(c->io, EV_READ);
+}
+
+static void proceed_request(struct http_connection *c, struct evbuffer *in)
+{
     if (c->phase != PHASE_BODY && evbuffer_get_length(bufferevent_get_output(c->io)) > OUT_WAITING_MAX)
         return;
     unsigned before = c->server->served;
@@ -569,6 +570,29 @@ static void proceed(struct http_connection *c)
                  (c->phase == PHASE_IDLE && c->server->served == before);
     if (c->ended && waits)
         finish(c);
+}
+
+static void proceed(struct http_connection *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->io);
+    if (c->phase == PHASE_SERVED) {
+        bufferevent_disable(c->io, EV_READ);
+        return;
+    }
+    if (c->phase == PHASE_CLOSING) {
+        if (!c->ended)
+            bufferevent_enable(c->io, EV_READ);
+        evbuffer_drain(in, evbuffer_get_length(in));
+        return;
+    }
+    if (c->phase == PHASE_STREAM) {
+        c->advancing = true;
+        advance_stream(c, in);
+        c->advancing = false;
+    } else {
+        proceed_request(c, in);
+    }
+    pace_input(c, in);
 }
 
 static void on_turn(void *arg)

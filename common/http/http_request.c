@@ -72,7 +72,8 @@ static bool repeated(const struct http_request *r)
 }
 
 /* Joins the values of headers of one name: they form one list, on however many lines (RFC 9110 section
- * 5.3). */
+ * 5.3). Cookies, which proxies of HTTP/2 may hand on in several lines, are one string (RFC 9113
+ * section 8.2.3). */
 static void join_lines(struct http_request *r)
 {
     for (unsigned i = 0; i < r->fields; i++) {
@@ -81,7 +82,7 @@ static void join_lines(struct http_request *r)
                 f++;
                 continue;
             }
-            append(&r->field[i].value, ", ", 2);
+            append(&r->field[i].value, strcmp(r->field[i].name, "cookie") ? ", " : "; ", 2);
             append(&r->field[i].value, r->field[f].value, strlen(r->field[f].value));
             free(r->field[f].name);
             free(r->field[f].value);

@@ -61,6 +61,13 @@ void loop_stop(struct loop *loop)
     event_base_loopbreak(loop->base);
 }
 
+static uint64_t clock_us(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static uint64_t clock_ms(clockid_t clock)
 {
     struct timespec now;
@@ -73,6 +80,11 @@ uint64_t loop_now_ms(void)
     return clock_ms(CLOCK_BOOTTIME);
 }
 
+uint64_t loop_now_us(void)
+{
+    return clock_us(CLOCK_BOOTTIME);
+}
+
 uint64_t loop_awake_ms(struct loop *loop)
 {
     return awake_read(&loop->awake, loop_now_ms());
@@ -80,9 +92,7 @@ uint64_t loop_awake_ms(struct loop *loop)
 
 uint64_t loop_spent_us(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t wall_now_ms(void)

@@ -33,6 +33,9 @@ void loop_stop(struct loop *loop);
 /* Milliseconds of CLOCK_BOOTTIME, read again at each call. */
 uint64_t loop_now_ms(void);
 
+/* The same clock in microseconds, for measuring what takes less than a millisecond. */
+uint64_t loop_now_us(void);
+
 /* How long this loop has been able to run, as common/base/awake.h counts it: for judging the silence of
  * others. */
 uint64_t loop_awake_ms(struct loop *loop);

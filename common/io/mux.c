@@ -73,8 +73,9 @@ struct mux {
     struct buffer in, out;
     struct watch watch;
     bool reads, writes; /* what is watched */
+    bool unsent;        /* the carrier has gathered what the socket has not taken */
     struct deferred flush;
-    struct later begin, tell; /* tell: that it is over */
+    struct later go_on, tell; /* tell: that it is over */
     struct timer ping;
     uint64_t heard_ms, taken_ms; /* as loop_awake_ms counts: the peer sent bytes; took some, or none waited */
     bool was_full;
@@ -157,7 +158,7 @@ static void fail(struct mux *mux, const char *why)
     watch_stop(&mux->watch);
     timer_stop(&mux->ping);
     deferred_cancel(&mux->flush);
-    later_cancel(&mux->begin);
+    later_cancel(&mux->go_on);
     later_call(&mux->tell, mux->loop, tell_over, mux);
 }
 
@@ -172,7 +173,7 @@ static void on_ready(void *arg, bool readable, bool writable);
 
 static void watch_carrier(struct mux *mux)
 {
-    bool writes = mux->out.len > mux->out.at || stream_blocked(mux->carrier);
+    bool writes = mux->out.len > mux->out.at || mux->unsent || stream_blocked(mux->carrier);
     if (mux->over || (mux->reads && writes == mux->writes))
         return;
     mux->reads = true;
@@ -184,6 +185,8 @@ static void flush(void *arg)
 {
     struct mux *mux = arg;
     struct buffer *out = &mux->out;
+    if (out->len - out->at > TLS_RECORD_MAX)
+        stream_gather(mux->carrier);
     while (out->at < out->len) {
         size_t len = out->len - out->at;
         ssize_t n =
@@ -197,7 +200,13 @@ static void flush(void *arg)
         buffer_took(out, (size_t)n);
         mux->taken_ms = loop_awake_ms(mux->loop);
     }
-    if (out->at == out->len)
+    int sent = stream_flush(mux->carrier);
+    if (sent < 0) {
+        fail(mux, stream_why(mux->carrier));
+        return;
+    }
+    mux->unsent = !sent;
+    if (out->at == out->len && sent)
         mux->taken_ms = loop_awake_ms(mux->loop);
     watch_carrier(mux);
     if (!mux->was_full || out->len - out->at > DRAINED)
@@ -361,13 +370,22 @@ static bool read_record(struct mux *mux)
     return !mux->over;
 }
 
+static void go_on(void *arg);
+
 static void read_some(struct mux *mux)
 {
-    for (int i = 0; i < READ_TURN; i++) {
-        if (!read_record(mux))
-            break;
-    }
+    int records = 0;
+    while (records < READ_TURN && read_record(mux))
+        records++;
+    if (!mux->over && records == READ_TURN && stream_has_read(mux->carrier))
+        later_call(&mux->go_on, mux->loop, go_on, mux);
     watch_carrier(mux);
+}
+
+/* What no descriptor tells of: what came with the words before the first frame, and what was read ahead. */
+static void go_on(void *arg)
+{
+    read_some(arg);
 }
 
 static void on_ready(void *arg, bool readable, bool writable)
@@ -379,17 +397,11 @@ static void on_ready(void *arg, bool readable, bool writable)
         read_some(mux);
 }
 
-/* What came with the words before, in one record, no descriptor tells of. */
-static void begin(void *arg)
-{
-    read_some(arg);
-}
-
 static void on_ping(void *arg)
 {
     struct mux *mux = arg;
     uint64_t silent_ms = loop_awake_ms(mux->loop) - mux->heard_ms;
-    if (mux->out.at == mux->out.len)
+    if (mux->out.at == mux->out.len && !mux->unsent)
         mux->taken_ms = loop_awake_ms(mux->loop);
     if (silent_ms >= MUX_LOST_MS || loop_awake_ms(mux->loop) - mux->taken_ms >= MUX_LOST_MS) {
         fail(mux, silent_ms >= MUX_LOST_MS ? "the peer does not answer" : "the peer does not read");
@@ -397,6 +409,7 @@ static void on_ping(void *arg)
     }
     buffer_shrink(&mux->in);
     buffer_shrink(&mux->out);
+    stream_gather_no_more(mux->carrier);
     if (silent_ms >= MUX_PING_MS)
         put(mux, PING, 0, 0);
     timer_start(&mux->ping, mux->loop, MUX_PING_MS, on_ping, mux);
@@ -409,7 +422,8 @@ struct mux *mux_new(struct loop *loop, struct stream *carrier, const struct mux_
     struct mux *mux = mem_zalloc(sizeof *mux);
     *mux = (struct mux){.loop = loop, .carrier = carrier, .ops = *ops, .owner = owner};
     mux->heard_ms = mux->taken_ms = loop_awake_ms(loop);
-    later_call(&mux->begin, loop, begin, mux);
+    stream_read_ahead(carrier);
+    later_call(&mux->go_on, loop, go_on, mux);
     timer_start(&mux->ping, loop, MUX_PING_MS, on_ping, mux);
     return mux;
 }
@@ -423,7 +437,7 @@ void mux_free(struct mux *mux)
     watch_stop(&mux->watch);
     timer_stop(&mux->ping);
     deferred_cancel(&mux->flush);
-    later_cancel(&mux->begin);
+    later_cancel(&mux->go_on);
     later_cancel(&mux->tell);
     stream_free(mux->carrier);
     free(mux->in.bytes);

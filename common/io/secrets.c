@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -246,15 +247,28 @@ void secrets_new_line(const char *id, char *out)
     OPENSSL_cleanse(text, sizeof text);
 }
 
-/* Whole or not at all: the file appears under its name when it is on the disk. */
+static bool sync_folder_of(const char *path)
+{
+    CLEANUP(mem_free_ptr) char *copy = mem_strdup(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && !fsync(fd);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+/* Whole or not at all: the file appears under its name when it is on the disk. What it seals may be there as
+ * soon as this returns, so its name is, too. */
 static int make_file(const char *path, const char *id, struct err *e)
 {
-    char fresh[512], line[SECRETS_LINE_MAX];
-    snprintf(fresh, sizeof fresh, "%s.new", path);
+    CLEANUP(mem_free_ptr) char *fresh = NULL;
+    char line[SECRETS_LINE_MAX];
+    if (asprintf(&fresh, "%s.new", path) < 0)
+        abort();
     secrets_new_line(id, line);
     int fd = open(fresh, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool good = fd >= 0 && !fchmod(fd, 0600) && dprintf(fd, "%s\n", line) > 0 && !fsync(fd);
-    good = fd >= 0 && !close(fd) && good && !rename(fresh, path);
+    good = fd >= 0 && !close(fd) && good && !rename(fresh, path) && sync_folder_of(path);
     OPENSSL_cleanse(line, sizeof line);
     return good ? 0 : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
 }

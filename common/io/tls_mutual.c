@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define PEER_CHAIN_MAX 16384 /* bytes of certificates that a peer may send before it is verified */
+#define GATHERED       (4 * (TLS_RECORD_MAX + 256))
+#define READ_AHEAD     65536 /* bytes; freed while a session has read none (SSL_MODE_RELEASE_BUFFERS) */
 
 struct tls_mutual {
     SSL_CTX *context;
@@ -25,6 +27,7 @@ struct tls_mutual {
 };
 
 struct stream {
+    BIO *gathered; /* before the session's socket; NULL: each record is sent at once */
     int fd;
     struct tls_mutual *tls; /* NULL: a socket without TLS */
     SSL *session;           /* made by the first stream_open: a peer that only connects costs none */
@@ -262,6 +265,48 @@ ssize_t stream_write(struct stream *stream, const void *bytes, size_t len)
     if (rc == 1)
         return (ssize_t)n;
     return waiting ? 0 : -1;
+}
+
+void stream_gather(struct stream *stream)
+{
+    if (!stream->session || stream->gathered)
+        return;
+    BIO *socket = SSL_get_wbio(stream->session);
+    stream->gathered = BIO_new(BIO_f_buffer());
+    if (!stream->gathered || BIO_set_write_buffer_size(stream->gathered, GATHERED) != 1)
+        abort();
+    BIO_up_ref(socket);
+    SSL_set0_wbio(stream->session, BIO_push(stream->gathered, socket));
+}
+
+void stream_gather_no_more(struct stream *stream)
+{
+    if (!stream->gathered || BIO_wpending(stream->gathered))
+        return;
+    BIO *socket = BIO_next(stream->gathered);
+    BIO_up_ref(socket);
+    SSL_set0_wbio(stream->session, socket);
+    stream->gathered = NULL;
+}
+
+int stream_flush(struct stream *stream)
+{
+    if (!stream->gathered || !BIO_wpending(stream->gathered) || BIO_flush(stream->gathered) == 1)
+        return 1;
+    return BIO_should_retry(stream->gathered) ? 0 : -1;
+}
+
+void stream_read_ahead(struct stream *stream)
+{
+    if (!stream->session)
+        return;
+    SSL_set_default_read_buffer_len(stream->session, READ_AHEAD);
+    SSL_set_read_ahead(stream->session, 1);
+}
+
+bool stream_has_read(const struct stream *stream)
+{
+    return stream->session && SSL_has_pending(stream->session);
 }
 
 const char *stream_why(const struct stream *stream)

@@ -65,11 +65,27 @@ const struct tls_who *stream_who(const struct stream *stream);
 ssize_t stream_read(struct stream *stream, void *out, size_t size);
 ssize_t stream_write(struct stream *stream, const void *bytes, size_t len);
 
+/*
+ * Gathers records, so that one system call sends several: the peer wakes up once for them. Then what
+ * stream_write took may still be here, and stream_flush sends it: 1: all is sent; 0: the socket takes no more
+ * now, and the caller calls again when it does; -1: the stream is over.
+ */
+void stream_gather(struct stream *stream);
+void stream_gather_no_more(struct stream *stream); /* frees the memory for it, unless something waits there */
+int stream_flush(struct stream *stream);
+
 /* Why the stream is over; stream_hung_up if nothing more is known. Borrowed. */
 extern const char stream_hung_up[];
 const char *stream_why(const struct stream *stream);
 
 int stream_fd(const struct stream *stream);
+
+/*
+ * Lets a system call read more than one record's head or body. A caller that stops before stream_read has
+ * returned 0 must then ask stream_has_read: what OpenSSL has read, no descriptor tells of.
+ */
+void stream_read_ahead(struct stream *stream);
+bool stream_has_read(const struct stream *stream);
 
 /* Whether the last stream_open or stream_read waits for the socket to take bytes. */
 bool stream_blocked(const struct stream *stream);

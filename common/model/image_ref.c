@@ -1,7 +1,8 @@
 #include "common/model/image_ref.h"
 
+#include "common/base/text_form.h"
+
 #include <ctype.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +15,12 @@
 #define TAG       "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
 #define DIGEST    "^sha256:[0-9a-f]{64}$"
 
-static bool fits(const char *text, const char *form)
-{
-    regex_t compiled;
-    if (regcomp(&compiled, form, REG_EXTENDED | REG_NOSUB))
-        abort();
-    int rc = regexec(&compiled, text, 0, NULL, 0);
-    regfree(&compiled);
-    return !rc;
-}
+static struct text_form host_form = TEXT_FORM("^" HOST "$"), path_form = TEXT_FORM(PATH),
+                        tag_form = TEXT_FORM(TAG), digest_form = TEXT_FORM(DIGEST);
 
 bool image_registry_valid(const char *text)
 {
-    return fits(text, "^" HOST "$");
+    return text_form_fits(&host_form, text);
 }
 
 /* Copies the registry; all of Docker Hub's names become "docker.io". */
@@ -66,17 +60,17 @@ bool image_ref_parse(const char *text, struct image_ref *out)
     char *digest = strchr(rest, '@');
     if (digest) {
         *digest++ = 0;
-        if (!fits(digest, DIGEST))
+        if (!text_form_fits(&digest_form, digest))
             return false;
         strcpy(out->digest, digest);
     }
     char *tag = strrchr(rest, ':');
     if (tag) {
         *tag++ = 0;
-        if (!fits(tag, TAG))
+        if (!text_form_fits(&tag_form, tag))
             return false;
     }
-    if (!fits(rest, PATH) || is_hex(rest) || !image_registry_valid(out->registry))
+    if (!text_form_fits(&path_form, rest) || is_hex(rest) || !image_registry_valid(out->registry))
         return false;
     bool official = !strcmp(out->registry, IMAGE_HUB) && !strchr(rest, '/');
     if (snprintf(out->path, sizeof out->path, "%s%s", official ? "library/" : "", rest) >=

@@ -23,3 +23,10 @@ bool node_name_valid(const char *name)
             return false;
     return true;
 }
+
+const char *desired_name(enum desired desired)
+{
+    static const char *const names[] = {
+        [DESIRED_RUNNING] = "running", [DESIRED_PAUSED] = "paused", [DESIRED_GONE] = "gone"};
+    return names[desired];
+}

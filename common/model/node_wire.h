@@ -15,9 +15,12 @@
 #define CORRAL_COMMON_MODEL_NODE_WIRE_H
 
 #include "common/base/id.h"
+#include "common/base/trace.h"
 #include "common/model/cleanup.h"
+#include "common/model/node_image.h"
 #include "common/model/sandbox_spec.h"
 #include "common/model/sandbox_state.h"
+#include "common/model/start_times.h"
 
 #include <stdint.h>
 
@@ -26,6 +29,9 @@
 #define NODE_DETAIL_MAX 239 /* a sentence for people */
 
 enum desired { DESIRED_RUNNING, DESIRED_PAUSED, DESIRED_GONE };
+
+/* Its public name. Static. */
+const char *desired_name(enum desired desired);
 
 /* Controller to agent: the state that this sandbox should have. */
 struct desired_state {
@@ -38,6 +44,9 @@ struct desired_state {
     const uint8_t *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. Who holds this struct says whether
                             it is owned */
     size_t spec_len;
+    bool pooled; /* a member of the warm pool: made, and owned by nobody until a higher generation without
+                    this names the sandbox that takes it over */
+    struct trace trace; /* of the request that caused this generation; unknown: none, or not sent */
 };
 
 /* What a node enforces: a bit is set if the kernel enforces the limit, clear if the limit is advisory
@@ -96,9 +105,14 @@ struct sandbox_status {
     bool has_exit_code;
     int32_t exit_code;
     uint32_t enforced; /* enum enforce_bit */
+    bool by_docker;    /* commands run by way of Docker's own exec, not of the init's own link */
     bool ran;          /* it has been RUNNING at some time */
+    bool pooled;       /* it is a member of the warm pool: its agent has heard of no sandbox of this id */
+    bool warm;         /* it runs in the container of a member of the warm pool */
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
+    struct start_times
+        start;     /* of the node's steps; empty where this run of the agent did not measure them */
     bool has_last; /* an end carries the last sample, if one was ever taken */
     struct sample last;
 };
@@ -155,6 +169,8 @@ struct node_facts {
     struct string_list runtimes; /* Docker's */
     struct node_resources capacity;
     uint32_t enforces;                   /* enum enforce_bit */
+    bool pools;                          /* it takes members of the warm pool */
+    bool images;                         /* it takes orders about images, and to prune them */
     char unhealthy[NODE_DETAIL_MAX + 1]; /* why the node takes no sandboxes now; "" if it does */
     /* Not on the wire: the controller fills these in from the connection. */
     char fingerprint[65], address[46];

@@ -6,7 +6,9 @@
 #define CORRAL_COMMON_MODEL_STREAM_WIRE_H
 
 #include "common/base/id.h"
+#include "common/base/trace.h"
 #include "common/model/file_list.h"
+#include "common/model/image_ref.h"
 #include "common/model/sandbox_spec.h"
 
 #define STREAM_TOKEN_LEN 16
@@ -32,6 +34,8 @@ enum stream_op {
     STREAM_LOGS_DROP, /* removes what is kept of it, or will be */
     STREAM_PORT,      /* a connection to a port inside: STREAM_PORT_STANDS, then its bytes on the channels of
                          stdin and stdout; closed with 0 where the port has sent all */
+    STREAM_IMAGE,     /* of an image of the node, not of a sandbox: what makes it large, or its variant of one
+                         layer, as bytes of proto/image_codec.h on the channel of stdout, then closes */
     STREAM_OPS
 };
 
@@ -60,6 +64,7 @@ enum stream_file_verb {
     STREAM_FILE_MOVE,
     STREAM_FILE_PACK,   /* a tar archive of what is at the path, as output */
     STREAM_FILE_UNPACK, /* the archive that comes on the channel of stdin, into the folder at the path */
+    STREAM_FILE_WATCH,  /* changes of a file, or in a folder (common/model/file_changes.h), as output */
     STREAM_FILE_VERBS
 };
 
@@ -81,7 +86,7 @@ struct stream_file {
     char cursor[FILE_LIST_CURSOR_MAX + 1];
     bool has_mode; /* WRITE, MKDIR: else that of what is replaced, or the usual one */
     uint32_t mode;
-    bool recursive;      /* REMOVE */
+    bool recursive;      /* REMOVE, WATCH */
     uint64_t timeout_ms; /* of the whole operation */
 };
 
@@ -103,8 +108,15 @@ struct stream_port {
 
 #define STREAM_PORT_WAIT_MAX 60000 /* ms */
 
+/* STREAM_IMAGE. */
+struct stream_image {
+    char ref[IMAGE_REF_FULL_MAX]; /* its name, or its id */
+    bool flattens;
+};
+
 struct stream_open {
-    struct sandbox_id sandbox;
+    struct sandbox_id sandbox; /* STREAM_IMAGE: none */
+    struct trace trace;        /* of the request that opens it */
     enum stream_op op;
     struct stream_start start; /* STREAM_START */
     int32_t pid;               /* the others but STREAM_FILE; 0 of a list: all processes */
@@ -116,6 +128,7 @@ struct stream_open {
     struct stream_file file; /* STREAM_FILE */
     struct stream_logs logs;
     struct stream_port port;
+    struct stream_image image;
 };
 
 /* How a process stands. */
@@ -146,7 +159,8 @@ struct stream_file_result {
     uint64_t size;
     int64_t modified_ms; /* Unix time, at most FILE_TIME_MAX_MS */
     uint64_t offset;     /* READ: of the first byte that follows */
-    bool has_length;     /* READ, not PACK: so many bytes follow; else some, until the stream is closed */
+    bool
+        has_length; /* READ, not PACK or WATCH: so many bytes follow; else some, until the stream is closed */
     uint64_t length;
     bool created;      /* WRITE, MKDIR, UNPACK: it was not there before */
     bool out_of_range; /* the range begins behind the end: the stream is closed with ERR_RANGE */

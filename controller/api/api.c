@@ -10,6 +10,7 @@
 #include "common/base/utf8.h"
 #include "common/io/tls_server.h"
 
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,18 @@ static void take_request_id(struct api_call *call)
         return;
     }
     api_new_request_id(call->request_id);
+}
+
+/* Malformed ones are none. What this request causes names it as its parent. */
+static void take_trace(struct api_call *call)
+{
+    uint8_t span[TRACE_SPAN_LEN];
+    if (!trace_parse(http_header(call->exchange, "traceparent"), &call->trace))
+        return;
+    if (RAND_bytes(span, sizeof span) != 1)
+        abort();
+    span[0] |= 1; /* never all zero */
+    trace_continue(&call->trace, span);
 }
 
 /* Takes limit and cursor; the query was checked before, against the table of parameters. */
@@ -194,18 +207,19 @@ static void end_waiting(struct api *api)
 }
 
 /*
- * Whether the route only reads the database, and so goes through the gate. Routes that wait for a node or an
- * event do not occupy the database.
+ * Whether the route only reads the database, and so goes through the gate, until a stream begins. Routes that
+ * wait for a node or an event do not occupy the database.
  */
 static bool is_read(const struct api_route *route)
 {
-    return !strcmp(route->method, "GET") && !route->ungated && !route->streamed_answer && !route->upgrade;
+    return !strcmp(route->method, "GET") && !route->ungated;
 }
 
 static void admit(struct call *call, const struct caller *caller)
 {
     struct err e;
     call->public.caller = *caller;
+    call->public.caller.trace = call->public.trace;
     call->leaves = leave_gate;
     http_charge(call->public.exchange, call->prefix);
     if (api_within_rate(call, &e))
@@ -239,11 +253,14 @@ static void on_head(void *owner, struct http_exchange *x)
     struct api *api = owner;
     struct call *call = mem_zalloc(sizeof *call);
     char cors[CORS_HEADERS_MAX];
+    struct api_file file;
     struct err e;
     call->api = api;
     call->public.exchange = x;
+    call->since_us = loop_now_us();
     api->stats.requests++;
     take_request_id(&call->public);
+    take_trace(&call->public);
     if (api_cors_preflight(api->cors_origins, x, cors)) {
         api_answer_empty(&call->public, 204, cors);
         return;
@@ -254,7 +271,10 @@ static void on_head(void *owner, struct http_exchange *x)
     }
     call->public.route =
         api_route_find(api->ops.routes, http_method(x), http_path(x), call->public.param, call->allow, &e);
-    if (!call->public.route)
+    if (!call->public.route && e.code == ERR_NOT_FOUND && api->ops.find_file &&
+        api->ops.find_file(api->owner, x, &file))
+        api_answer_file(call, &file);
+    else if (!call->public.route)
         api_answer_err(&call->public, &e);
     else if (is_open(api, call->public.route))
         read_body(call, false);
@@ -303,7 +323,8 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
         return rc;
     }
     http_server_set_tls(api->server, conf->tls);
-    api->openapi = api_openapi_text(ops->routes);
+    api->times = mem_zalloc((ops->routes->count + 1) * sizeof *api->times);
+    api->openapi = ops->routes->objects ? api_openapi_text(ops->routes) : NULL;
     *out = api;
     return 0;
 }
@@ -330,6 +351,7 @@ void api_free(struct api *api)
     free(api->cors_origins);
     free(api->problem);
     free(api->openapi);
+    free(api->times);
     free(api);
 }
 
@@ -338,4 +360,10 @@ struct api_stats api_stats(const struct api *api)
     struct api_stats stats = api->stats;
     stats.connections = http_server_connections(api->server);
     return stats;
+}
+
+const struct histogram *api_times(const struct api *api, size_t route, int status_class)
+{
+    const struct histogram *times = &api->times[route][status_class];
+    return times->count ? times : NULL;
 }

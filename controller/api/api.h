@@ -7,6 +7,7 @@
 #ifndef CORRAL_CONTROLLER_API_API_H
 #define CORRAL_CONTROLLER_API_API_H
 
+#include "common/base/histogram.h"
 #include "common/http/http_server.h"
 #include "controller/api/api_route.h"
 #include "controller/core/caller.h"
@@ -20,6 +21,8 @@ struct api_call {
     const struct api_route *route;
     struct caller caller; /* all zero on an open route */
     char request_id[65];
+    struct trace
+        trace; /* of traceparent, and as it goes on from here; unknown where none that is valid came */
     char param[2][API_PARAM_MAX + 1]; /* values of the path's {…}, in order */
     unsigned limit;                   /* page size of a list: 1 to 200 */
     char cursor[1024];                /* "" for the first page */
@@ -37,12 +40,28 @@ struct api_call {
 struct api;
 struct key_query; /* an unanswered look-up */
 
+/* A file that is served beside the routes. Borrowed; valid until the owner is asked for another. */
+struct api_file {
+    int status;
+    const char *type, *headers; /* as of http_answer */
+    const void *body;
+    size_t len;
+};
+
 struct api_ops {
     const struct api_routes *routes;
     /* 0 where requests are served, else the error to answer. Not asked for open routes and the metrics. */
     int (*serving)(void *owner, struct err *e);
     /* Looks up the key with this public prefix in the database; the owner answers with api_key_found. */
     void (*find_key)(void *owner, const char *prefix, struct key_query *query);
+    /* Optional: whether routes that work without the database are served although `serving` refuses. */
+    bool (*serving_away)(void *owner);
+    /* Optional: answers requests for paths that no route has, without a key and whatever `serving` says.
+     * False: there is no such file. */
+    bool (*find_file)(void *owner, const struct http_exchange *x, struct api_file *out);
+    /* Optional: a request is refused with this code (negative). caller: all zero where nobody is known yet.
+     */
+    void (*refused)(void *owner, const struct caller *caller, int code);
 };
 
 struct api_conf {
@@ -88,6 +107,12 @@ bool api_key_is_current(const struct api *api, const struct caller *caller);
 void api_forget_key(struct api *api, const char *prefix);
 
 /*
+ * Notices of changes may have been lost: every cached key is looked up again before it is used. Where the
+ * database does not answer, it still counts as known.
+ */
+void api_doubt_keys(struct api *api);
+
+/*
  * Sets the prefixes of all existing keys (text as of key_set_fill); look-ups of other prefixes are delayed.
  */
 void api_know_keys(struct api *api, const char *prefixes);
@@ -120,5 +145,13 @@ struct api_stats {
     uint64_t key_lookups;
 };
 struct api_stats api_stats(const struct api *api);
+
+/*
+ * How long answers took from the end of the request's head until the answer's head was written, by route and
+ * by the first digit of the status. NULL: there was none. route: its index among the routes; their count:
+ * requests without a route. Borrowed.
+ */
+extern const struct histogram_bounds api_bounds;
+const struct histogram *api_times(const struct api *api, size_t route, int status_class);
 
 #endif

@@ -2,8 +2,11 @@
 #include "controller/api/api_cors.h"
 #include "controller/api/api_int.h"
 
+#include "common/base/id.h"
 #include "common/base/json_text.h"
+#include "common/io/log.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -13,7 +16,8 @@
 #define HOLD_MS        100
 #define HELD_MAX       128 /* delayed refusals at once, for each user, or each network without a valid key */
 #define PROBLEM_TYPE   "application/problem+json"
-#define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define TYPE_HEADER    "X-Content-Type-Options: nosniff\r\n"
+#define SAFETY_HEADERS TYPE_HEADER "Cache-Control: no-store\r\n"
 #define LINK_MAX       2048
 #define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
@@ -46,19 +50,53 @@ void api_call_free(struct call *call)
     free(call);
 }
 
+/* Some answers wait for the end of a command or for an event, so the last bounds are far from the others. */
+const struct histogram_bounds api_bounds = {
+    {5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000, 60000000}};
+
+/* A sandbox's id is the only part of the path that is written: anything else is the client's own text. */
+static void log_traced(const struct call *call, int status)
+{
+    const struct api_call *public = &call->public;
+    char operation[API_OPERATION_MAX] = "none", mark[TRACE_MARK_MAX];
+    struct sandbox_id id;
+    if (!trace_known(&public->trace))
+        return;
+    if (public->route)
+        api_route_operation(public->route, operation);
+    bool named = sandbox_id_parse(public->param[0], &id);
+    log_line(trace_sampled(&public->trace) ? LOG_INFO : LOG_DEBUG, "api",
+             "%srequest=%s operation=%s status=%d ms=%" PRIu64 "%s%s", trace_mark(&public->trace, mark),
+             public->request_id, operation, status, (loop_now_us() - call->since_us) / 1000,
+             named ? " sandbox=" : "", named ? id.text : "");
+}
+
+static void count_answer(struct call *call, int status)
+{
+    struct api *api = call->api;
+    const struct api_routes *routes = api->ops.routes;
+    size_t route = call->public.route ? (size_t)(call->public.route - routes->route) : routes->count;
+    if (status < 100 || status >= 600)
+        return;
+    api->stats.answered[status / 100]++;
+    histogram_add(&api->times[route][status / 100], &api_bounds, loop_now_us() - call->since_us);
+}
+
 void api_answer_head(struct call *call, int status, const char *headers, char out[static API_HEADERS_MAX])
 {
     struct api *api = call->api;
     struct http_exchange *x = call->public.exchange;
-    char cors[CORS_HEADERS_MAX];
+    char cors[CORS_HEADERS_MAX], trace[TRACE_TEXT_LEN + 32] = "";
+    if (trace_known(&call->public.trace))
+        snprintf(trace, sizeof trace, "traceresponse: %s\r\n", call->public.trace.text);
     api_note_miss(call, status);
     api_tell_rate(call);
     api_cors_headers(api->cors_origins, x, cors);
-    snprintf(out, API_HEADERS_MAX, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s%s%s",
-             call->public.request_id, http_is_tls(x) ? TLS_HEADERS : "", call->rate, call->allow, cors,
+    snprintf(out, API_HEADERS_MAX, "X-Request-Id: %s\r\n%s" SAFETY_HEADERS "%s%s%s%s%s",
+             call->public.request_id, trace, http_is_tls(x) ? TLS_HEADERS : "", call->rate, call->allow, cors,
              headers ? headers : "");
-    if (status >= 100 && status < 600)
-        api->stats.answered[status / 100]++;
+    count_answer(call, status);
+    log_traced(call, status);
 }
 
 /* The size where a part was asked for that is not there; with "size" among the further members. */
@@ -77,6 +115,18 @@ static void answer(struct api_call *public, int status, const char *type, const 
     api_answer_head(api_call_of(public), status, headers, all);
     http_answer(public->exchange, status, type, all, text, strlen(text));
     api_call_free(api_call_of(public));
+}
+
+/* How long it may be kept, and by which rules it is shown, is the file's. */
+void api_answer_file(struct call *call, const struct api_file *file)
+{
+    struct http_exchange *x = call->public.exchange;
+    char all[API_HEADERS_MAX];
+    snprintf(all, sizeof all, "X-Request-Id: %s\r\n" TYPE_HEADER "%s%s", call->public.request_id,
+             http_is_tls(x) ? TLS_HEADERS : "", file->headers);
+    call->api->stats.answered[file->status / 100]++;
+    http_answer(x, file->status, file->type, all, file->body, file->len);
+    api_call_free(call);
 }
 
 /* The ETag is strong, made of the object's text; the database computes the same for If-Match. */
@@ -167,13 +217,20 @@ static const char *headers_of(int code)
                : "";
 }
 
+static void count_refused(struct api *api, const struct caller *caller, int code)
+{
+    api->stats.refused[-code]++;
+    if (api->ops.refused)
+        api->ops.refused(api->owner, caller, code);
+}
+
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more)
 {
     char range[64];
     range_header(e, more, range);
     char *text = problem_text(e->code, e->text, call->request_id, more);
     if (e->code < 0 && -e->code < ERR_INDEX_COUNT)
-        api_call_of(call)->api->stats.refused[-e->code]++;
+        count_refused(api_call_of(call)->api, &call->caller, e->code);
     answer(call, err_status(e->code), PROBLEM_TYPE, range[0] ? range : headers_of(e->code), text);
     free(text);
 }

@@ -6,7 +6,7 @@
 #define ORIGIN_MAX 256
 #define EXPOSED                                                                                              \
     "ETag, Idempotent-Replay, Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "       \
-    "Retry-After, X-Request-Id"
+    "Retry-After, X-Events-After, X-Request-Id, traceresponse"
 
 static bool is_listed(const char *origins, const char *origin)
 {
@@ -48,7 +48,8 @@ bool api_cors_preflight(const char *origins, const struct http_exchange *x, char
         return false;
     snprintf(out, CORS_HEADERS_MAX,
              "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE\r\nAccess-Control-Allow-Headers: "
-             "Authorization, Content-Type, Idempotency-Key, If-Match, Prefer, X-API-Key, X-Request-Id\r\n"
+             "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Prefer, X-API-Key, "
+             "X-Request-Id, traceparent\r\n"
              "Access-Control-Max-Age: 600\r\n");
     return true;
 }

@@ -23,7 +23,8 @@ struct known_key {
     uint8_t sha256[32];
     struct caller caller;
     uint64_t good_until_ms;
-    bool used; /* since the owner last took the used keys */
+    bool doubted; /* a notice of its change may have been lost */
+    bool used;    /* since the owner last took the used keys */
     UT_hash_handle hh;
 };
 
@@ -59,6 +60,8 @@ struct api {
     char *cors_origins;
     char *openapi;
     struct api_stats stats;
+    struct histogram (*times)[6]; /* of each route, and after these of requests without one: by the first
+                                     digit of the status */
 };
 
 /* A look-up of one prefix; all calls with that prefix wait for it. */
@@ -78,6 +81,7 @@ struct key_query {
 struct call {
     struct api_call public; /* first */
     struct api *api;
+    uint64_t since_us;         /* when its head had come */
     bool validated;            /* there was a body */
     char *body;                /* as it was validated; owned; NULL: none, or dropped */
     char rate[160];            /* headers about its rate */
@@ -106,6 +110,7 @@ void api_answer_held(struct api_call *call,
                      const struct err *e); /* after a delay: for a caller past its rate */
 void api_call_free(struct call *call);     /* without an answer: the client is gone */
 void api_answers_end(struct api *api);     /* answers all delayed refusals now */
+void api_answer_file(struct call *call, const struct api_file *file);
 /* The headers of an answer with this status, which is counted. headers: its own, or NULL. */
 void api_answer_head(struct call *call, int status, const char *headers, char out[static API_HEADERS_MAX]);
 void api_new_request_id(char out[static 65]);

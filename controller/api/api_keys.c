@@ -177,6 +177,28 @@ static void tell_trouble(struct call *call, void *arg)
     api_answer_err(&call->public, arg);
 }
 
+/*
+ * Whether the key may be used although the database does not answer. A key whose change was told is not in
+ * the cache.
+ */
+static bool is_known(const struct call *call, const struct known_key *key)
+{
+    uint64_t now = loop_now_ms();
+    return call->public.route->without_database && key && api_key_same(key->sha256, call->sha256) &&
+           now - key->caller.read_ms < CALLER_KNOWN_MS &&
+           !(key->caller.expires && now >= key->caller.expires_ms);
+}
+
+/* The database did not answer. */
+static void tell_unread(struct call *call, void *arg)
+{
+    struct known_key *key = known_find(call->api->keys, call->prefix);
+    if (is_known(call, key))
+        known_use(call, key);
+    else
+        tell_trouble(call, arg);
+}
+
 static void tell_none(struct call *call, void *arg)
 {
     call->prefix[0] = 0;
@@ -208,7 +230,7 @@ void api_key_found(struct key_query *q, int code, const struct err *e, const str
         query_end(q, tell_none, NULL);
     } else if (code) {
         struct err trouble = *e;
-        query_end(q, tell_trouble, &trouble);
+        query_end(q, code == ERR_DATABASE_UNAVAILABLE ? tell_unread : tell_trouble, &trouble);
     } else {
         struct known_key *key = known_put(&api->keys, q->prefix,
                                           expires && remaining_ms < KEY_GOOD_MS ? remaining_ms : KEY_GOOD_MS);
@@ -216,6 +238,7 @@ void api_key_found(struct key_query *q, int code, const struct err *e, const str
         key->caller = *caller;
         strcpy(key->caller.key_prefix, q->prefix);
         key->caller.lookup = ++api->lookups;
+        key->caller.read_ms = loop_now_ms();
         key->caller.expires = expires;
         key->caller.expires_ms = loop_now_ms() + remaining_ms;
         query_end(q, tell_key, NULL);
@@ -278,10 +301,16 @@ static const char *key_of(const struct api_call *call)
     return !key || (bearer && !strcmp(key, bearer)) ? bearer : NULL;
 }
 
-/* Requests about the controller itself are answered whether it leads or not. */
+/*
+ * Requests about the controller itself are answered whether it leads or not, and work inside sandboxes as
+ * long as it knows them.
+ */
 static bool is_served(const struct call *call, struct err *e)
 {
-    return call->public.route->scope == API_METRICS || !call->api->ops.serving(call->api->owner, e);
+    const struct api *api = call->api;
+    const struct api_route *route = call->public.route;
+    return route->scope == API_METRICS || !api->ops.serving(api->owner, e) ||
+           (route->without_database && api->ops.serving_away && api->ops.serving_away(api->owner));
 }
 
 /* Takes the key's prefix and hash, from the request or from the ticket that it names. */
@@ -345,10 +374,24 @@ void api_forget_key(struct api *api, const char *prefix)
     key_set_add(&api->prefixes, prefix);
 }
 
+void api_doubt_keys(struct api *api)
+{
+    struct key_query *q, *next_query;
+    struct known_key *key, *next;
+    HASH_ITER(hh, api->queries, q, next_query)
+    q->again = q->asked;
+    known_clear(&api->none);
+    HASH_ITER(hh, api->keys, key, next)
+    {
+        key->doubted = true;
+        key->good_until_ms = 0;
+    }
+}
+
 bool api_key_is_current(const struct api *api, const struct caller *caller)
 {
     const struct known_key *key = known_find(api->keys, caller->key_prefix);
-    return key && key->caller.lookup == caller->lookup;
+    return key && !key->doubted && key->caller.lookup == caller->lookup;
 }
 
 void api_know_keys(struct api *api, const char *prefixes)

@@ -30,6 +30,8 @@ static json_t *content_of(const char *answer)
     if (!strncmp(answer, "text|", 5))
         return json_pack("{s:{s:{s:s}},s:{s:o}}", "text/plain", "schema", "type", "string",
                          "application/x-ndjson", "schema", reference("schemas", answer + 5));
+    if (!strncmp(answer, "events|", 7))
+        return json_pack("{s:{s:o}}", "text/event-stream", "schema", reference("schemas", answer + 7));
     if (!strcmp(answer, "bytes"))
         return json_pack("{s:{}}", "application/octet-stream");
     if (!strcmp(answer, "tar"))
@@ -46,7 +48,9 @@ static json_t *success(const struct api_route *r)
                             r->status == 101 ? "The connection is handed over"
                             : r->answer[0]   ? "Done"
                                              : "Done; the answer has no body",
-                            "headers", json_pack("{s:o}", "X-Request-Id", reference("headers", "RequestId")));
+                            "headers",
+                            json_pack("{s:o,s:o}", "X-Request-Id", reference("headers", "RequestId"),
+                                      "traceresponse", reference("headers", "TraceResponse")));
     json_t *content = r->answer[0] ? content_of(r->answer) : NULL;
     json_t *other = r->or_answer ? content_of(r->or_answer) : NULL;
     if (other)
@@ -62,8 +66,10 @@ static void other_successes(const struct api_route *r, json_t *responses)
     char also[8];
     snprintf(also, sizeof also, "%d", r->also);
     if (r->also)
-        json_object_set_new(responses, also,
-                            json_pack("{s:s}", "description", "Done; the answer has no body"));
+        json_object_set_new(
+            responses, also,
+            json_pack("{s:s}", "description",
+                      r->also == 101 ? "The connection is handed over" : "Done; the answer has no body"));
     if (r->ranges)
         json_object_set_new(responses, "206",
                             json_pack("{s:s,s:o}", "description", "The part that Range asks for", "content",

@@ -7,7 +7,7 @@
 
 #include "controller/api/api_schema.h"
 
-#define API_PARAM_MAX 127 /* characters of a value of a path's {…} */
+#define API_PARAM_MAX 767 /* characters of a value of a path's {…} */
 
 struct api_call;
 
@@ -31,7 +31,8 @@ struct api_route {
     const struct api_body *body;
     int status;         /* of a success; 101: the route answers nothing but an upgrade */
     const char *answer; /* an object of the description, "X[]" a page of them, "text", "text|X" (or a line of
-                          JSON each, as the client accepts), "bytes", "tar", "object", "" */
+                          JSON each, as the client accepts), "events|X" (Server-Sent Events of them), "bytes",
+                          "tar", "object", "" */
     const char *summary;
     api_handler_fn *handler;
 
@@ -47,6 +48,8 @@ struct api_route {
     int also;              /* another status of a success, without a body; 0: none */
     bool ranges;           /* a part of the bytes may be asked for: 206 */
     const char *upgrade;   /* protocol to which the handler may switch the connection by api_stream_upgrade */
+    bool without_database; /* it works while the database is away, for a key that was read within
+                              CALLER_KNOWN_MS: nothing has to be committed before its answer */
 };
 
 enum api_param_type {
@@ -55,6 +58,7 @@ enum api_param_type {
     PARAM_TRUTH,
     PARAM_TIME,
     PARAM_ID,
+    PARAM_PATTERN,
     PARAM_PATH,
     PARAM_WORDS, /* may stand there many times, each a PARAM_TEXT; one row of a route at most */
 };
@@ -73,7 +77,8 @@ struct api_routes {
     size_t count;
     const struct api_param *param;
     size_t param_count;
-    const char *objects; /* the description (JSON) but for its paths: the objects that routes answer */
+    const char *objects; /* the description (JSON) but for its paths: the objects that routes answer; NULL:
+                            no route answers the description */
     void (*describe)(json_t *schemas); /* adds what objects leaves to other tables; NULL: nothing */
 };
 

@@ -146,12 +146,15 @@ static void check_words(const struct field *f, const json_t *value, json_t *erro
     json_array_foreach(value, i, item)
     {
         char index[24];
+        const char *wrong = NULL;
         bytes += json_string_length(item) + 1;
         snprintf(index, sizeof index, "%zu", i);
         if (!json_is_string(item) || json_string_length(item) > VALUE_BYTES_MAX)
             complain(errors, f->name, index, "must be a string of at most 32767 bytes");
         else if (f->choices && !choices_have(f->choices, json_string_value(item)))
             complain(errors, f->name, index, "is not one of the allowed words");
+        else if (f->rule && (wrong = f->rule->wrong(json_string_value(item))))
+            complain(errors, f->name, index, wrong);
         else if (f->choices && stands_before(value, i))
             complain(errors, f->name, index, "stands there already");
     }

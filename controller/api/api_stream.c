@@ -33,12 +33,21 @@ bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, 
     return false;
 }
 
+/* What goes on for long occupies the database no more. */
+static void leave_gate(struct api_call *public)
+{
+    struct call *call = api_call_of(public);
+    if (call->ticket.gate)
+        call->leaves(call);
+}
+
 bool api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
                       const struct http_stream_ops *ops, void *arg)
 {
     char all[API_HEADERS_MAX];
     if (!call->route->streamed_answer)
         abort();
+    leave_gate(call);
     api_answer_head(api_call_of(call), status, headers, all);
     if (http_stream_begin(call->exchange, status, type, all, ops, arg))
         return true;
@@ -57,6 +66,7 @@ bool api_stream_upgrade(struct api_call *call, const char *headers, const struct
     char all[API_HEADERS_MAX];
     if (!call->route->upgrade)
         abort();
+    leave_gate(call);
     api_answer_head(api_call_of(call), 101, headers, all);
     if (http_stream_upgrade(call->exchange, call->route->upgrade, all, ops, arg))
         return true;

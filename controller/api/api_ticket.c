@@ -7,13 +7,15 @@
 
 int api_ticket_check(const struct api_call *call, const char *path, struct err *e)
 {
-    const struct api_routes *routes = ((const struct call *)(const void *)call)->api->ops.routes;
+    struct api *api = ((const struct call *)(const void *)call)->api;
+    const struct api_routes *routes = api->ops.routes;
     char param[2][API_PARAM_MAX + 1], allow[API_ALLOW_MAX];
     struct caller caller = call->caller;
     const struct api_route *route = api_route_find(routes, "GET", path, param, allow, NULL);
     if (!route || !api_route_ticketed(routes, route) || strlen(path) >= TICKET_PATH_BYTES)
         return err_set(e, ERR_INVALID, "route: takes no ticket");
-    return api_scope_check(route, &caller, e);
+    int rc = api_scope_check(route, &caller, e);
+    return rc ? rc : ticket_table_check(&api->tickets, loop_now_ms(), caller.key_prefix, caller.user_id, e);
 }
 
 int api_ticket_make(struct api_call *public, const char *path, char out[static TICKET_LEN + 1], struct err *e)
@@ -22,7 +24,7 @@ int api_ticket_make(struct api_call *public, const char *path, char out[static T
     struct ticket_key key;
     memcpy(key.prefix, call->prefix, sizeof key.prefix);
     memcpy(key.sha256, call->sha256, sizeof key.sha256);
-    return ticket_table_add(&call->api->tickets, loop_now_ms(), &key, path, out, e);
+    return ticket_table_add(&call->api->tickets, loop_now_ms(), &key, public->caller.user_id, path, out, e);
 }
 
 bool api_ticket_named(const struct call *call)

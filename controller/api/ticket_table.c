@@ -18,6 +18,7 @@ struct ticket {
     char id[ID_LEN + 1];
     uint8_t sha256[32]; /* of the whole text */
     struct ticket_key key;
+    char user[USER_ID_MAX + 1];
     char path[TICKET_PATH_BYTES];
     uint64_t until_ms;
 };
@@ -51,15 +52,6 @@ static void drop_old(struct ticket_table *table, uint64_t now)
         drop(table, ticket);
 }
 
-static unsigned count_of(const struct ticket_table *table, const struct ticket_key *key)
-{
-    const struct ticket *ticket;
-    unsigned count = 0;
-    TAILQ_FOREACH(ticket, &table->order, link)
-    count += !strcmp(ticket->key.prefix, key->prefix);
-    return count;
-}
-
 static void make_text(char out[static TICKET_LEN + 1])
 {
     uint8_t random[32];
@@ -76,22 +68,40 @@ static void id_of(const char *text, char out[static ID_LEN + 1])
     out[ID_LEN] = 0;
 }
 
-int ticket_table_add(struct ticket_table *table, uint64_t now, const struct ticket_key *key, const char *path,
-                     char out[static TICKET_LEN + 1], struct err *e)
+int ticket_table_check(struct ticket_table *table, uint64_t now, const char *prefix, const char *user,
+                       struct err *e)
 {
+    const struct ticket *ticket;
+    unsigned of_key = 0, of_user = 0;
     drop_old(table, now);
-    if (count_of(table, key) >= TICKETS_OF_KEY)
+    TAILQ_FOREACH(ticket, &table->order, link)
+    {
+        of_key += !strcmp(ticket->key.prefix, prefix);
+        of_user += !strcmp(ticket->user, user);
+    }
+    if (of_key >= TICKETS_OF_KEY || of_user >= TICKETS_OF_USER)
         return err_set(e, ERR_RATE_LIMITED,
-                       "%d tickets of this key wait for their use; one ends by itself after %d s",
-                       TICKETS_OF_KEY, TICKET_MS / 1000);
+                       "%u tickets of this %s wait for their use; one ends by itself after %d s",
+                       of_key >= TICKETS_OF_KEY ? of_key : of_user, of_key >= TICKETS_OF_KEY ? "key" : "user",
+                       TICKET_MS / 1000);
     if (table->count >= TICKETS_MAX)
         return err_set(e, ERR_RATE_LIMITED,
                        "too many tickets wait for their use; try again in a few seconds");
+    return 0;
+}
+
+int ticket_table_add(struct ticket_table *table, uint64_t now, const struct ticket_key *key, const char *user,
+                     const char *path, char out[static TICKET_LEN + 1], struct err *e)
+{
+    int rc = ticket_table_check(table, now, key->prefix, user, e);
+    if (rc)
+        return rc;
     struct ticket *ticket = mem_zalloc(sizeof *ticket);
     make_text(out);
     id_of(out, ticket->id);
     api_key_sha256(out, ticket->sha256);
     ticket->key = *key;
+    snprintf(ticket->user, sizeof ticket->user, "%s", user);
     snprintf(ticket->path, sizeof ticket->path, "%s", path);
     ticket->until_ms = now + TICKET_MS;
     HASH_ADD_STR(table->by_id, id, ticket);

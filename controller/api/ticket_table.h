@@ -8,6 +8,7 @@
 #include "common/base/defs.h"
 #include "common/base/err.h"
 #include "common/io/api_key.h"
+#include "controller/core/caller.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #define TICKET_MS         30000
 #define TICKETS_MAX       4096
 #define TICKETS_OF_KEY    64
+#define TICKETS_OF_USER   256
 #define TICKET_PATH_BYTES 512
 
 struct ticket;
@@ -38,11 +40,15 @@ void ticket_table_init(struct ticket_table *table);
 void ticket_table_fini(struct ticket_table *table);
 
 /*
- * Makes a ticket of this key for this path; out gets its text. ERR_RATE_LIMITED where too many wait for their
- * use.
+ * Whether there is room for a ticket of this key and its user. ERR_RATE_LIMITED: too many of the key, of the
+ * user, or of all wait for their use.
  */
-int ticket_table_add(struct ticket_table *table, uint64_t now, const struct ticket_key *key, const char *path,
-                     char out[static TICKET_LEN + 1], struct err *e) MUST_CHECK;
+int ticket_table_check(struct ticket_table *table, uint64_t now, const char *prefix, const char *user,
+                       struct err *e) MUST_CHECK;
+
+/* Makes a ticket of this key for this path; out gets its text. Codes of ticket_table_check. */
+int ticket_table_add(struct ticket_table *table, uint64_t now, const struct ticket_key *key, const char *user,
+                     const char *path, char out[static TICKET_LEN + 1], struct err *e) MUST_CHECK;
 
 /*
  * Uses a ticket: true, with its key, where it is one, not too old, and for this path. It is used up also if

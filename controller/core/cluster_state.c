@@ -1,6 +1,7 @@
 #include "controller/core/cluster_state.h"
 
 #include "controller/core/cluster_state_int.h"
+#include "controller/core/cluster_state_warm.h"
 #include "controller/core/deadline.h"
 
 #include "common/base/mem.h"
@@ -26,6 +27,7 @@ void cluster_state_free(struct cluster_state *cluster)
     if (!cluster)
         return;
     sandbox_table_fini(&cluster->sandboxes);
+    warm_pool_fini(&cluster->warm);
     node_table_fini(&cluster->nodes);
     free(cluster);
 }
@@ -43,6 +45,7 @@ static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, u
     s->unsure = false;
     s->acked_number = 0;
     cluster_state_await_node(cluster, now, node);
+    warm_overtaken(cluster, s, node);
 }
 
 /*
@@ -87,12 +90,15 @@ static struct sandbox_entry *entry_make(struct cluster_state *cluster, uint64_t 
 {
     struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, &row->desired.id);
     s->rescheduled |= row->rescheduled;
+    s->handed_out = row->warm;
     cluster_state_entry_fill(cluster, s, now, row);
     s->state = row->state;
     s->changed = ++cluster->stamp;
     s->admitted = true;
     if (row->user)
         strncpy(s->user, row->user, sizeof s->user - 1);
+    if (row->tier)
+        strncpy(s->tier, row->tier, sizeof s->tier - 1);
     if (!s->desired.spec && row->desired.spec) {
         s->desired.spec = mem_dup(row->desired.spec, row->desired.spec_len);
         s->desired.spec_len = row->desired.spec_len;
@@ -110,10 +116,18 @@ void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struc
 const char *cluster_state_place(struct cluster_state *cluster, const struct sandbox_id *id,
                                 const struct place_request *request, struct err *e)
 {
-    struct node *node = place(&cluster->nodes, request, e);
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    if (s && s->admitted) { /* a reading was faster: another create took the member before, and it was
+                               committed late */
+        (void)err_set(e, ERR_NO_CAPACITY, "its container of the warm pool is taken; try again");
+        return NULL;
+    }
+    struct node *node = warm_node_of(cluster, id, request);
+    if (!node)
+        node = place(&cluster->nodes, request, e);
     if (!node)
         return NULL;
-    struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, id);
+    s = sandbox_table_get(&cluster->sandboxes, id);
     s->node = node;
     s->desired.limits = request->limits;
     s->wish = place_request_copy(request);
@@ -127,7 +141,8 @@ static void admit(struct cluster_state *cluster, uint64_t now, const struct sand
     bool placed = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
     struct sandbox_entry *s = entry_make(cluster, now, row);
     cluster_state_await_node(cluster, now, s->node);
-    if (!placed && s->node->session && !cluster_state_unheard(s))
+    warm_admitted(cluster, now, s, effects);
+    if (!placed && s->node->session && s->on_node != ON_NODE_MEMBER && !cluster_state_unheard(s))
         s->on_node = ON_NODE_ABSENT;
     if (sandbox_entry_missing(s))
         cluster_state_evaluate(cluster, s, now, effects);
@@ -182,11 +197,17 @@ static bool ended_since(const struct cluster_state *cluster, const struct sandbo
     return false;
 }
 
-void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id)
+void cluster_state_unplaced(struct cluster_state *cluster, const struct sandbox_id *id)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
     if (s && !s->admitted)
         cluster_state_entry_drop(cluster, s);
+}
+
+void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id)
+{
+    cluster_state_unplaced(cluster, id);
+    warm_refused(cluster, id);
 }
 
 /*
@@ -404,6 +425,7 @@ bool cluster_state_find(const struct cluster_state *cluster, const struct sandbo
     if (!s || !s->admitted)
         return false;
     *out = (struct cluster_state_view){.user = s->user,
+                                       .tier = s->tier,
                                        .node = s->node->facts.name,
                                        .state = s->state,
                                        .desired = s->desired.state,
@@ -415,8 +437,9 @@ const uint8_t *cluster_state_spec(const struct cluster_state *cluster, const str
                                   size_t *len)
 {
     const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
-    *len = s ? s->desired.spec_len : 0;
-    return s ? s->desired.spec : NULL;
+    const struct warm_member *m = s && s->admitted ? NULL : warm_pool_find(&cluster->warm, id);
+    *len = m ? m->spec_len : s ? s->desired.spec_len : 0;
+    return m ? m->spec : s ? s->desired.spec : NULL;
 }
 
 const struct node_table *cluster_state_nodes(const struct cluster_state *cluster)
@@ -434,6 +457,22 @@ void cluster_state_by_state(const struct cluster_state *cluster, size_t out[stat
     struct sandbox_entry *s, *next;
     SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
     out[s->state]++;
+}
+
+void cluster_state_each(const struct cluster_state *cluster, cluster_state_live_cb *cb, void *arg)
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        struct cluster_state_live live = {.id = &s->desired.id,
+                                          .node = s->node->facts.name,
+                                          .region = s->node->facts.region,
+                                          .tier = s->tier,
+                                          .state = s->state,
+                                          .limits = &s->desired.limits};
+        if (s->admitted)
+            cb(arg, &live);
+    }
 }
 
 /* --- PostgreSQL's clock --- */

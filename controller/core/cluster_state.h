@@ -40,7 +40,9 @@ enum cluster_state_effect_kind {
     CLUSTER_DESIRED,    /* desired: send it to node */
     CLUSTER_ACK,        /* acknowledgement: send it to node */
     CLUSTER_CHANGED, /* state is committed: subscribers are told. cleaned: a cleanup ended it, as an orphan */
-    CLUSTER_NODE     /* node's state changed: commit it (node_state) */
+    CLUSTER_NODE,    /* node's state changed: commit it (node_state) */
+    CLUSTER_WARM_DROP /* id: delete the row of this member of the warm pool, then call
+                         cluster_state_warm_dropped */
 };
 
 struct cluster_state_effect {
@@ -137,8 +139,12 @@ void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
 void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t stamp,
                         const struct sandbox_row *row, struct cluster_state_effects *effects);
 
-/* The admission failed: releases the room. */
+/*
+ * The admission failed: releases the room. unplaced: the create is placed again, under its id; a member of
+ * the warm pool that it took stays taken, since another create would get the same id.
+ */
 void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id);
+void cluster_state_unplaced(struct cluster_state *cluster, const struct sandbox_id *id);
 
 /*
  * A change of the desired state is committed (deletion, pause, resume, extension, resize): row has the new
@@ -231,6 +237,7 @@ bool cluster_state_owes_expiries(const struct cluster_state *cluster);
 /* What others may read of a sandbox. */
 struct cluster_state_view {
     const char *user;
+    const char *tier; /* "" where it is not known */
     const char *node;
     enum sandbox_state state;
     enum desired desired;
@@ -249,5 +256,16 @@ size_t cluster_state_count(const struct cluster_state *cluster);
 
 /* Adds the number of sandboxes in each state to out. */ void
 cluster_state_by_state(const struct cluster_state *cluster, size_t out[static SANDBOX_STATE_COUNT]);
+
+/* A live sandbox, and where it is. Borrowed until the next call. */
+struct cluster_state_live {
+    const struct sandbox_id *id;
+    const char *node, *region, *tier;
+    enum sandbox_state state;
+    const struct sandbox_limits *limits;
+};
+typedef void cluster_state_live_cb(void *arg, const struct cluster_state_live *live);
+/* Calls cb for each sandbox that is admitted. */
+void cluster_state_each(const struct cluster_state *cluster, cluster_state_live_cb *cb, void *arg);
 
 #endif

@@ -5,6 +5,7 @@
 #include "controller/core/cluster_state.h"
 
 #include "controller/core/sandbox_table.h"
+#include "controller/core/warm_pool_int.h"
 
 #define LOST_END_AFTER_MS 2000 /* no node lets a sandbox run longer than this past its deadline */
 #define CLUSTER_RETRY_MS  500  /* a commit that failed is tried again after this */
@@ -20,6 +21,7 @@ struct ended {
 struct cluster_state {
     struct sandbox_table sandboxes;
     struct node_table nodes;
+    struct warm_pool warm;
     uint64_t lease_ms;
     struct ended ended[ENDED_MAX]; /* the latest ones */
     size_t ended_next;
@@ -78,6 +80,28 @@ void cluster_state_lose_node(struct cluster_state *cluster, uint64_t now, struct
  */
 bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entry *s,
                               struct cluster_state_effects *effects);
+
+/*
+ * The warm pool. warm_nodes.c: send_desired tells its node to make it; go: to remove it; drop_row: the node
+ * has removed it; status and session: what nodes say (session_begins: before the inventory is taken, session:
+ * after). cluster_state_warm.c: node_of: the node of the member that was taken for this id, NULL where it is
+ * of no use; admitted, refused: the answer to its admission; overtaken: the sandbox is placed on this node,
+ * and takes whatever is left there of a member of its id.
+ */
+void warm_send_desired(struct warm_member *m, uint64_t now, struct cluster_state_effects *effects);
+void warm_go(struct warm_member *m, uint64_t now, struct cluster_state_effects *effects);
+void warm_drop_row(struct warm_member *m, uint64_t now, struct cluster_state_effects *effects);
+void warm_status(struct cluster_state *cluster, struct warm_member *m, uint64_t now,
+                 const struct sandbox_status *status, struct cluster_state_effects *effects);
+void warm_session_begins(struct cluster_state *cluster, const struct node *node);
+void warm_session(struct cluster_state *cluster, uint64_t now, const struct node *node,
+                  struct cluster_state_effects *effects);
+struct node *warm_node_of(const struct cluster_state *cluster, const struct sandbox_id *id,
+                          const struct place_request *request);
+void warm_admitted(struct cluster_state *cluster, uint64_t now, struct sandbox_entry *s,
+                   struct cluster_state_effects *effects);
+void warm_refused(struct cluster_state *cluster, const struct sandbox_id *id);
+void warm_overtaken(struct cluster_state *cluster, const struct sandbox_entry *s, const struct node *node);
 
 /*
  * let_go: the placement is decided, or void: releases the room on s->target. stay: also drops the request, so

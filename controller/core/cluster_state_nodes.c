@@ -12,7 +12,11 @@ static void note_report(struct sandbox_entry *s, uint64_t now, const struct sand
     s->cleaned = false;
 }
 
-/* A node has a sandbox that it should not have: tells the node to remove it, whatever generation it has. */
+/*
+ * A node has a sandbox that it should not have: tells the node to remove it, whatever generation it has. A
+ * member of the warm pool goes as one: where the sandbox that took it over is not known here yet, the node
+ * can still start that.
+ */
 static void send_away(const char *node, const struct sandbox_status *status,
                       struct cluster_state_effects *effects)
 {
@@ -22,7 +26,31 @@ static void send_away(const char *node, const struct sandbox_status *status,
     effect->desired = (struct desired_state){.id = status->id,
                                              .generation = status->generation + 1,
                                              .state = DESIRED_GONE,
-                                             .reason = REASON_ORPHANED};
+                                             .reason = REASON_ORPHANED,
+                                             .pooled = status->pooled};
+}
+
+/* What it says cannot be: the sandbox ran there, and now the node has a member that heard of none. */
+static bool was_there(const struct sandbox_entry *s)
+{
+    return s->state == SANDBOX_RUNNING || s->state == SANDBOX_PAUSED;
+}
+
+/*
+ * Its node still has the member of the warm pool, and has not heard of the sandbox that took it over. Of a
+ * member that ended, the node is to forget the record: it then starts the sandbox from nothing.
+ */
+static void take_member(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                        const struct sandbox_status *status, bool in_inventory,
+                        struct cluster_state_effects *effects)
+{
+    if (sandbox_state_terminal(status->state))
+        cluster_state_send_ack(s->node->facts.name, status, effects);
+    s->on_node = was_there(s) ? ON_NODE_ABSENT : ON_NODE_MEMBER;
+    if (was_there(s) && !in_inventory)
+        cluster_state_evaluate(cluster, s, now, effects);
+    else if (!in_inventory) /* else a desired state follows anyway */
+        cluster_state_send_desired(s, now, effects);
 }
 
 static void take_status(struct cluster_state *cluster, uint64_t now, struct node *node,
@@ -30,6 +58,15 @@ static void take_status(struct cluster_state *cluster, uint64_t now, struct node
                         struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &status->id);
+    struct warm_member *m = warm_pool_find(&cluster->warm, &status->id);
+    if (s && s->admitted && s->node == node && status->pooled) {
+        take_member(cluster, s, now, status, in_inventory, effects);
+        return;
+    }
+    if (m && m->node == node && !(s && s->admitted && s->node == node)) {
+        warm_status(cluster, m, now, status, effects);
+        return;
+    }
     if (!s || !s->admitted || s->node != node) {
         if (sandbox_state_terminal(status->state))
             cluster_state_send_ack(node->facts.name, status, effects);
@@ -88,10 +125,14 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
             continue;
         if (s->on_node == ON_NODE_REPORTED)
             s->on_node = ON_NODE_VANISHED;
+        else if (s->on_node == ON_NODE_MEMBER)
+            s->on_node = ON_NODE_UNHEARD;
         s->acked_number = 0;
     }
+    warm_session_begins(cluster, node);
     for (size_t i = 0; i < count; i++)
         take_status(cluster, now, node, &inventory[i], true, effects);
+    warm_session(cluster, now, node, effects);
     SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
     {
         if (s->node != node || !s->admitted)
@@ -101,7 +142,7 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
                                        effects); /* its deadline may be nearer than the one last sent */
             continue;
         }
-        if (s->on_node != ON_NODE_VANISHED)
+        if (s->on_node != ON_NODE_VANISHED && s->on_node != ON_NODE_MEMBER)
             s->on_node = cluster_state_unheard(s) ? ON_NODE_UNHEARD : ON_NODE_ABSENT;
         if (sandbox_entry_missing(s))
             cluster_state_evaluate(cluster, s, now, effects);

@@ -13,7 +13,7 @@
 
 bool cluster_state_unheard(const struct sandbox_entry *s)
 {
-    return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
+    return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && (s->rescheduled || s->handed_out));
 }
 
 void cluster_state_await_node(const struct cluster_state *cluster, uint64_t now, struct node *node)
@@ -218,6 +218,9 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
     effect->state = state;
     effect->cleaned = s->cleaned;
     effect->orphan = s->orphan;
+    if (state == SANDBOX_RUNNING && s->handed_out && sandbox_entry_reported(s) && !s->latest.warm)
+        cluster->warm.stats.fallbacks++;
+    s->handed_out &= state == SANDBOX_STARTING;
     if (state != SANDBOX_STARTING)
         cluster_state_stay(s); /* it runs or ends: it is not placed again */
     if (!sandbox_state_terminal(state))

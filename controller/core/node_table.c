@@ -77,6 +77,28 @@ void node_release(struct node *node, const struct sandbox_limits *limits)
     node->reserved.sandboxes--;
 }
 
+void node_warm_add(struct node *node, uint64_t memory_bytes, uint64_t storage_bytes)
+{
+    node->warm.held.memory_bytes += memory_bytes;
+    node->warm.held.storage_bytes += storage_bytes;
+    node->warm.held.sandboxes++;
+}
+
+void node_warm_remove(struct node *node, uint64_t memory_bytes, uint64_t storage_bytes)
+{
+    node->warm.held.memory_bytes -= memory_bytes;
+    node->warm.held.storage_bytes -= storage_bytes;
+    node->warm.held.sandboxes--;
+}
+
+void node_resources_json(struct json_text *t, const struct node_resources *r)
+{
+    json_text_num(t, "memory_bytes", r->memory_bytes);
+    json_text_num(t, "cpu_millis", r->cpu_millis);
+    json_text_num(t, "storage_bytes", r->storage_bytes);
+    json_text_num(t, "sandboxes", r->sandboxes);
+}
+
 static void list_copy(struct string_list *dst, const struct string_list *src)
 {
     memset(dst, 0, sizeof *dst);

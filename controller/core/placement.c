@@ -122,6 +122,13 @@ static void say_why(const struct node_table *nodes, const struct place_request *
                       "no node has enough memory, CPU and disk left; try again later or ask for less");
 }
 
+bool place_takes(const struct node *node, const struct place_request *request, uint64_t *full)
+{
+    *full = fullness(node, &request->limits);
+    return node_state(node) == NODE_READY && enforces(node, request) && suits(node, request) &&
+           *full <= SHARE_UNIT;
+}
+
 struct node *place(const struct node_table *nodes, const struct place_request *request, struct err *e)
 {
     struct node *best = NULL;

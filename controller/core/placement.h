@@ -23,6 +23,12 @@ struct place_request *place_request_copy(const struct place_request *request);
 void place_request_free(struct place_request *request);
 
 /*
+ * Whether the node is ready, suits the request and has room; *fullness: how full it would be then (of two
+ * nodes the one with the lesser is chosen).
+ */
+bool place_takes(const struct node *node, const struct place_request *request, uint64_t *fullness);
+
+/*
  * The chosen node (borrowed), or NULL with the reason in e: ERR_NO_CAPACITY, or ERR_INVALID where no node is
  * known to have the runtime. e may be NULL.
  */

@@ -23,9 +23,11 @@ enum row_time {
 struct sandbox_row {
     struct desired_state desired; /* remaining_ms is by PostgreSQL's clock; after a change there is no spec */
     const char *user;             /* its owner */
+    const char *tier;             /* its owner's when it was created; NULL: not told */
     const char *node;
     enum sandbox_state state;
     bool rescheduled;   /* it was placed a second time: its new node may not know it yet */
+    bool warm;          /* it took over a member of the warm pool: its node may know that only */
     int64_t expires_ms; /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
     const char *json;   /* the object for people; NULL in a reading of all live rows */
 

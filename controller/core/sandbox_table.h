@@ -24,10 +24,13 @@
  *             admission during one, if by its state
  *             the node should have it
  *
- * A placement on another node leads back to UNHEARD.
+ * A placement on another node leads back to UNHEARD. MEMBER follows from any of them where the node reports
+ * the member of the warm pool that the sandbox took over: the node is told again, as if UNHEARD, until it
+ * reports the sandbox, or begins a session without the member.
  */
 enum entry_on_node {
     ON_NODE_UNHEARD,  /* the node may not know it yet: it is told again */
+    ON_NODE_MEMBER,   /* the node certainly does not know it yet, whatever its state */
     ON_NODE_REPORTED, /* latest is from this session of the node */
     ON_NODE_VANISHED, /* the node reported it in an earlier session, and does not have it in this one */
     ON_NODE_ABSENT    /* the node never reported it, and should have it by its state */
@@ -47,13 +50,14 @@ enum entry_asked {
 
 struct sandbox_entry {
     struct desired_state desired; /* its id is the key, its spec is owned; remaining_ms is not used */
-    char user[USER_ID_MAX + 1];
+    char user[USER_ID_MAX + 1], tier[TIER_NAME_MAX + 1];
     struct node *node; /* borrowed from the node table, which outlives the entry */
     bool admitted;     /* committed; until then it only holds room on the node */
 
     struct place_request *wish; /* the request, to place it again; owned; NULL: it is not placed again */
     struct node *target;        /* room is reserved there, too, while it is placed a second time */
     bool rescheduled;           /* it was placed a second time */
+    bool handed_out;            /* it took over a member of the warm pool */
 
     uint64_t deadline_ms;
     uint64_t late_ms; /* the true deadline may be earlier by up to this: the answer took this long */

@@ -139,6 +139,18 @@ void stats_add_use(struct node_resources *used, const struct sample *s)
     add(&used->sandboxes, 1);
 }
 
+static void add_use(void *used, const struct sample *s)
+{
+    stats_add_use(used, s);
+}
+
+struct node_resources stats_use(const struct stats *stats)
+{
+    struct node_resources used = {0};
+    stats_each(stats, add_use, &used);
+    return used;
+}
+
 /* --- JSON: numbers only, so that nothing needs escaping --- */
 
 static double share(uint64_t used, uint64_t limit)

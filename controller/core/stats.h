@@ -56,4 +56,7 @@ void stats_add_use(struct node_resources *used, const struct sample *sample);
 /* Calls cb with the latest sample of each sandbox that has one. */
 void stats_each(const struct stats *stats, void (*cb)(void *arg, const struct sample *sample), void *arg);
 
+/* What all of them use. */
+struct node_resources stats_use(const struct stats *stats);
+
 #endif

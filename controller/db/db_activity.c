@@ -138,7 +138,9 @@ static void on_sent(void *arg, int code, const struct err *e, const char *stored
         drop(a, a->in_batch, e->text);
         batch_end(a);
     }
-    if (a->batch || !STAILQ_EMPTY(&a->waiting))
+    if (!a->batch && a->stats.waiting >= DB_ACTIVITY_BATCH)
+        send(a); /* a flood is written as fast as the database takes it, so that little of it waits */
+    else if (a->batch || !STAILQ_EMPTY(&a->waiting))
         later(a);
 }
 
@@ -161,7 +163,8 @@ static void gather(struct db_activity *a)
 
 static void send(void *arg)
 {
-    static const struct db_stmt stmt = {"add_activity", "select add_activity($1)::text", 1};
+    static const struct db_stmt stmt = {"add_activity", "select add_activity($1)::text", 1,
+                                        .class = DB_HISTORY};
     struct db_activity *a = arg;
     if (a->on_its_way || (!a->batch && STAILQ_EMPTY(&a->waiting)))
         return;
@@ -174,13 +177,21 @@ static void send(void *arg)
 
 /* --- what the owner calls --- */
 
-static unsigned count_of(const struct db_activity *a, const char *user)
+/* What is looked at only where there is so much that a single user could have it all. */
+static bool is_too_much_of(const struct db_activity *a, const char *user)
 {
     const struct waiting *w;
     unsigned count = 0;
+    size_t bytes = 0;
+    if (a->stats.waiting < DB_ACTIVITY_OF_USER && a->bytes < DB_ACTIVITY_BYTES_OF_USER)
+        return false;
     STAILQ_FOREACH(w, &a->waiting, link)
-    count += !strcmp(w->user, user);
-    return count;
+    {
+        bool same = !strcmp(w->user, user);
+        count += same;
+        bytes += same ? w->len : 0;
+    }
+    return count >= DB_ACTIVITY_OF_USER || bytes >= DB_ACTIVITY_BYTES_OF_USER;
 }
 
 void db_activity_add(struct db_activity *a, const struct db_act *act)
@@ -189,7 +200,7 @@ void db_activity_add(struct db_activity *a, const struct db_act *act)
         drop(a, 1, "too many wait for the database");
         return;
     }
-    if (a->stats.waiting >= DB_ACTIVITY_OF_USER && count_of(a, act->user_id) >= DB_ACTIVITY_OF_USER) {
+    if (is_too_much_of(a, act->user_id)) {
         drop(a, 1, "too many of one user wait for the database");
         return;
     }

@@ -1,8 +1,8 @@
 /*
  * What was done inside sandboxes, written to the table `activity` in batches: the first act of a batch waits
- * a second at most. Requests do not wait for it. The acts that wait are bounded, in all and of one user; past
- * a bound an act is not recorded, and counted as dropped. While the database is away, the batch is sent
- * again; each act is stored once. On the loop.
+ * a second at most, and a full batch for the one before it only. Requests do not wait for it. The acts that
+ * wait are bounded, in all and of one user; past a bound an act is not recorded, and counted as dropped.
+ * While the database is away, the batch is sent again; each act is stored once. On the loop.
  */
 #ifndef CORRAL_CONTROLLER_DB_DB_ACTIVITY_H
 #define CORRAL_CONTROLLER_DB_DB_ACTIVITY_H
@@ -11,12 +11,13 @@
 
 #include <stdbool.h>
 
-#define DB_ACTIVITY_MS      1000
-#define DB_ACTIVITY_MAX     4096
-#define DB_ACTIVITY_OF_USER 1024
-#define DB_ACTIVITY_BYTES   (4 << 20) /* of all that waits, as JSON */
-#define DB_ACTIVITY_BATCH   512
-#define DB_ACTIVITY_PROGRAM 255 /* bytes of a program's name that are kept */
+#define DB_ACTIVITY_MS            1000
+#define DB_ACTIVITY_MAX           4096
+#define DB_ACTIVITY_OF_USER       1024
+#define DB_ACTIVITY_BYTES         (4 << 20) /* of all that waits, as JSON */
+#define DB_ACTIVITY_BYTES_OF_USER (1 << 20)
+#define DB_ACTIVITY_BATCH         512
+#define DB_ACTIVITY_PROGRAM       255 /* bytes of a program's name that are kept */
 
 struct db_activity;
 

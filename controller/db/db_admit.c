@@ -52,8 +52,9 @@ static void fail(struct admitting *a, int code, const char *why)
 }
 
 /* Outcomes as the SQL function names them, in the order of enum db_admit_outcome. */
-static const char *const outcomes[] = {"admitted", "quota_exceeded",       "no_capacity",
-                                       "replay",   "idempotency_mismatch", "unauthenticated"};
+static const char *const outcomes[] = {"admitted",       "quota_exceeded",       "no_capacity",
+                                       "replay",         "idempotency_mismatch", "registry_not_allowed",
+                                       "unauthenticated"};
 
 /* Columns of the type admission, from its outcome on; the last is a row's first. */
 enum { OUTCOME, SCOPE, MAX, USED, STATUS, BODY, SANDBOX, MADE };
@@ -155,7 +156,7 @@ static void send_batch(void *arg)
     static const struct db_stmt stmt = {"admit",
                                         "select outcome, scope, max, used, status, body, sandbox_id, "
                                         "(made).* from admit($1, $2) order by ord",
-                                        2};
+                                        2, .class = DB_ADMIT};
     struct db_admit *admit = arg;
     struct json_text text = {0};
     if (admit->on_its_way || STAILQ_EMPTY(&admit->waiting))
@@ -200,6 +201,9 @@ static char *request_json(const struct db_admit_request *request)
     json_text_str(&t, "key_id", request->actor.key_id);
     json_text_str(&t, "name", or_empty(asked->name));
     json_text_str(&t, "image", or_empty(asked->spec.image));
+    json_text_str(&t, "image_ref", or_empty(request->image_ref));
+    json_text_str(&t, "image_digest", or_empty(request->image_digest));
+    json_text_bool(&t, "any_tier", request->any_tier);
     json_text_str(&t, "node", or_empty(request->node));
     json_text_str(&t, "region", or_empty(request->region));
     json_text_str(&t, "runtime", or_empty(asked->spec.runtime));
@@ -209,7 +213,7 @@ static char *request_json(const struct db_admit_request *request)
     add_limits(&t, &request->limits);
     json_text_num(&t, "shm_bytes", asked->spec.shm_bytes);
     json_text_num(&t, "enforced", request->enforced);
-    json_text_bool(&t, "warm", false);
+    json_text_bool(&t, "warm", request->warm);
     json_text_num(&t, "lifetime_seconds", request->lifetime_seconds);
     json_text_hex(&t, "spec", request->spec, request->spec_len);
     json_text_str(&t, "env_key", or_empty(request->env_key));

@@ -30,6 +30,9 @@ struct db_admit_request {
     const uint8_t *spec; /* packed, its environment sealed */
     size_t spec_len;
     const char *env_key; /* id of the key that sealed its environment; "": it has none */
+    bool warm; /* its id is a member's of the warm pool, which it takes over if that stands on its node */
+    const char *image_ref, *image_digest; /* the whole name of the image; what it stands for, "": not known */
+    bool any_tier;                        /* every tier may run it: it is the base image */
     const char *node, *region;
     uint32_t enforced; /* enum enforce_bit of the node */
 };
@@ -40,6 +43,7 @@ enum db_admit_outcome {
     DB_ADMIT_NO_ROOM,   /* the node is not ready or has no room: place it elsewhere or answer no_capacity */
     DB_ADMIT_REPLAY,    /* the same request was made before: see status, json and id */
     DB_ADMIT_MISMATCH,  /* the idempotency key was used for another body */
+    DB_ADMIT_IMAGE,     /* its tier may not run this image: 422 */
     DB_ADMIT_NO_CALLER, /* the key was revoked or the user deleted meanwhile: 401 */
 };
 

@@ -21,7 +21,7 @@ void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char
 void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_page_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"list_audit", "select * from list_audit(name_as_stored($1, 'actor'))",
-                                        1};
+                                        1, .class = DB_READ};
     struct json_text t = {0};
     json_text_object(&t, NULL);
     json_text_str(&t, "actor", filter->actor);
@@ -36,4 +36,12 @@ void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, d
     const char *params[] = {t.text.data};
     db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
     json_text_fini(&t);
+}
+
+void db_audit_verify_part(struct db_pool *pool, const char *after, db_page_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"verify_audit", "select verify_audit($1, interval '2 s'), null", 1,
+                                        .class = DB_READ};
+    const char *params[] = {after};
+    db_query_page(pool, &stmt, params, ERR_INTERNAL, "No answer", cb, arg);
 }

@@ -24,6 +24,12 @@ struct db_audit_filter {
 void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_page_cb *cb, void *arg);
 
 /*
+ * Verifies the chain for two seconds at most, from its beginning or (after: "number-hash") where an earlier
+ * call ended. The body is the API's object.
+ */
+void db_audit_verify_part(struct db_pool *pool, const char *after, db_page_cb *cb, void *arg);
+
+/*
  * Verifies the chain; synchronous, for `audit verify`. *checked: the number of good rows. ERR_CONFLICT for a
  * row that was changed, removed or inserted: the first one in *seq, a sentence in e.
  */

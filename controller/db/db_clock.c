@@ -28,8 +28,8 @@ static void on_look(void *arg, int code, const struct err *e, const PGresult *r)
 
 void db_clock_sample(struct db_pool *pool, db_clock_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"clock_sample",
-                                        "select now_ms, boot_id, offset_ms from clock_sample()", 0};
+    static const struct db_stmt stmt = {
+        "clock_sample", "select now_ms, boot_id, offset_ms from clock_sample()", 0, .class = DB_READ};
     struct looking *l = mem_zalloc(sizeof *l);
     *l = (struct looking){cb, arg};
     db_query(pool, &stmt, NULL, on_look, l);

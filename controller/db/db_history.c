@@ -51,7 +51,7 @@ void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, 
         "add_samples",
         "select refused::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, "
         "$9, $10, $11, $12, $13, $14, $15, $16)",
-        16};
+        16, .class = DB_HISTORY};
     struct text text[1 + ARRAY_LEN(columns)] = {{0}};
     char days[24];
     const char *params[2 + ARRAY_LEN(text)] = {node, days};
@@ -77,12 +77,15 @@ void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, 
 }
 
 void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
-                        uint32_t step_seconds, db_page_cb *cb, void *arg)
+                        uint32_t step_seconds, const struct db_history_terms *kept, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"stats_history", "select stats_history($1, $2, $3, $4)", 4};
-    char step[16];
-    const char *params[] = {sandbox_id, from, to, step};
+    static const struct db_stmt stmt = {"stats_history", "select stats_history($1, $2, $3, $4, $5)", 5,
+                                        .class = DB_READ};
+    char step[16], days[80];
+    const char *params[] = {sandbox_id, from, to, step, days};
     snprintf(step, sizeof step, "%u", step_seconds);
+    snprintf(days, sizeof days, "{%" PRIu64 ",%" PRIu64 ",%" PRIu64 "}", kept->sample_days, kept->minute_days,
+             kept->hour_days);
     db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
 }
 
@@ -106,7 +109,8 @@ static void violation_text(struct json_text *t, const struct violation_report *r
 void db_violations_add(struct db_pool *pool, const char *node, const struct violation_report *report,
                        size_t count, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"add_violations", "select add_violations($1, $2)::text", 2};
+    static const struct db_stmt stmt = {"add_violations", "select add_violations($1, $2)::text", 2,
+                                        .class = DB_HISTORY};
     struct json_text t = {0};
     json_text_array(&t, NULL);
     for (size_t i = 0; i < count; i++)
@@ -114,20 +118,5 @@ void db_violations_add(struct db_pool *pool, const char *node, const struct viol
     json_text_end(&t);
     const char *params[] = {node, t.text.data};
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
-    json_text_fini(&t);
-}
-
-void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_page_cb *cb, void *arg)
-{
-    static const struct db_stmt stmt = {"list_events", "select * from list_events($1)", 1};
-    struct json_text t = {0};
-    json_text_object(&t, NULL);
-    json_text_str(&t, "owner", filter->owner);
-    json_text_str(&t, "sandbox_id", filter->sandbox_id);
-    json_text_str(&t, "after", filter->after);
-    json_text_num(&t, "limit", filter->limit);
-    json_text_end(&t);
-    const char *params[] = {t.text.data};
-    db_query_page(pool, &stmt, params, ERR_INVALID, "cursor: is no event's id", cb, arg);
     json_text_fini(&t);
 }

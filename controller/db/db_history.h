@@ -1,4 +1,4 @@
-/* The history: samples and events. */
+/* The history: samples and violations. */
 #ifndef CORRAL_CONTROLLER_DB_DB_HISTORY_H
 #define CORRAL_CONTROLLER_DB_DB_HISTORY_H
 
@@ -15,17 +15,14 @@ void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, 
 void db_violations_add(struct db_pool *pool, const char *node, const struct violation_report *report,
                        size_t count, db_json_cb *cb, void *arg);
 
+/* For how many days samples, and the points of a minute and of an hour that are made of them, are kept. */
+struct db_history_terms {
+    uint64_t sample_days, minute_days, hour_days;
+};
+
 /* The history object, in one page. from and to: RFC 3339, validated by the caller. */
 void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
-                        uint32_t step_seconds, db_page_cb *cb, void *arg);
-
-struct db_event_filter {
-    const char *owner;      /* only this user's; NULL: all */
-    const char *sandbox_id; /* NULL: any */
-    const char *after;      /* an event's id (the cursor, or Last-Event-ID); NULL: from the start */
-    unsigned limit;
-};
-/* A page, oldest first; ERR_INVALID where `after` is not an event's id. */
-void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_page_cb *cb, void *arg);
+                        uint32_t step_seconds, const struct db_history_terms *kept, db_page_cb *cb,
+                        void *arg);
 
 #endif

@@ -34,7 +34,8 @@ void db_idempotency_find(struct db_pool *pool, const char *key_id, const char *i
                          const uint8_t body_sha256[32], db_admit_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {
-        "idempotency_find", "select * from idempotency_find($1, 'POST /sandbox', $2, decode($3, 'hex'))", 3};
+        "idempotency_find", "select * from idempotency_find($1, 'POST /sandbox', $2, decode($3, 'hex'))", 3,
+        .class = DB_READ};
     struct finding *f = mem_zalloc(sizeof *f);
     char hex[65];
     const char *params[] = {key_id, idempotency_key, hex};

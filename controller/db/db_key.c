@@ -29,7 +29,8 @@ enum {
     COL_REMAINING,
     COL_LEVELS,
     COL_LIMITS,
-    COL_OVERRIDES
+    COL_OVERRIDES,
+    COL_WARM
 };
 
 static void copy(char *out, size_t size, const PGresult *r, int column)
@@ -68,6 +69,7 @@ static void fill(struct db_key *key, const PGresult *r)
     key->remaining_ms = number(r, COL_REMAINING);
     c->levels = levels(PQgetvalue(r, 0, COL_LEVELS));
     db_cell_numbers(r, 0, COL_LIMITS, c->tier_limits.value, LIMIT_KIND_COUNT);
+    c->warm_starts = PQgetvalue(r, 0, COL_WARM)[0] == 't';
     db_cell_numbers(r, 0, COL_OVERRIDES, c->overrides.value, LIMIT_KIND_COUNT);
 }
 
@@ -91,8 +93,9 @@ void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *
     static const struct db_stmt stmt = {
         "find_key",
         "select sha256, user_id, user_name, key_id, tier, admin, scopes, remaining_ms, "
-        "violation_levels(violations), tier_limits, overrides from find_key($1) join tiers on name = tier",
-        1};
+        "violation_levels(violations), tier_limits, overrides, warm_starts from find_key($1) join tiers on "
+        "name = tier",
+        1, .class = DB_KEY};
     struct finding *f = mem_zalloc(sizeof *f);
     const char *params[] = {prefix};
     *f = (struct finding){cb, arg};
@@ -126,8 +129,8 @@ static void on_keys(void *arg, int code, const struct err *e, const PGresult *r)
 
 void db_keys_now(struct db_pool *pool, const char *const *key_ids, size_t count, db_keys_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"keys_now",
-                                        "select key_id, admin, scopes, remaining_ms from keys_now($1)", 1};
+    static const struct db_stmt stmt = {
+        "keys_now", "select key_id, admin, scopes, remaining_ms from keys_now($1)", 1, .class = DB_KEY};
     struct reading *reading = mem_zalloc(sizeof *reading);
     struct json_text text = {0};
     json_text_array(&text, NULL);
@@ -142,7 +145,7 @@ void db_keys_now(struct db_pool *pool, const char *const *key_ids, size_t count,
 
 void db_key_prefixes(struct db_pool *pool, unsigned most, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"key_prefixes", "select live_key_prefixes($1)", 1};
+    static const struct db_stmt stmt = {"key_prefixes", "select live_key_prefixes($1)", 1, .class = DB_KEY};
     char number[16];
     snprintf(number, sizeof number, "%u", most);
     const char *params[] = {number};

@@ -23,6 +23,7 @@ struct db_leader {
     char *id;
     bool leads, asked, stopping;
     uint64_t asked_ms;
+    uint64_t epoch; /* of its latest lead, while no other controller has led since; 0: none */
     struct timer timer;
 };
 
@@ -34,6 +35,27 @@ static void ask(struct db_leader *leader, const struct db_stmt *stmt, const char
     db_conn_send(leader->conn, db_query_new(stmt, params, cb, leader));
 }
 
+/*
+ * Whether nobody has led since our latest lead, by the row as it was before this try. Then a lock that is not
+ * free is held by our own lost session, until the server notices. Another row is of another leader, or of an
+ * older copy of the database.
+ */
+static bool led_last(const struct db_leader *leader, const PGresult *r)
+{
+    return strtoull(PQgetvalue(r, 0, 1), NULL, 10) == leader->epoch &&
+           !strcmp(PQgetvalue(r, 0, 2), leader->id) &&
+           (PQgetisnull(r, 0, 0) || strtoull(PQgetvalue(r, 0, 0), NULL, 10) == leader->epoch + 1);
+}
+
+static void check_latest(struct db_leader *leader, const PGresult *r)
+{
+    if (!leader->epoch || led_last(leader, r))
+        return;
+    leader->epoch = 0;
+    if (leader->events.on_superseded)
+        leader->events.on_superseded(leader->events.arg);
+}
+
 static void on_answer(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct db_leader *leader = arg;
@@ -41,7 +63,7 @@ static void on_answer(void *arg, int code, const struct err *e, const PGresult *
     /* The session may hold the lock anyway, or be read-only: a new session finds out. */
     if (code && !leader->leads && !leader->stopping)
         db_conn_drop(leader->conn, e->text);
-    if (code || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+    if (code || PQntuples(r) == 0)
         return;
     if (leader->leads) {
         if (leader->events.on_clock)
@@ -49,8 +71,12 @@ static void on_answer(void *arg, int code, const struct err *e, const PGresult *
                                     strtoll(PQgetvalue(r, 0, 0), NULL, 10));
         return;
     }
+    check_latest(leader, r);
+    if (PQgetisnull(r, 0, 0))
+        return;
     leader->leads = true;
-    leader->events.on_gained(leader->events.arg, strtoull(PQgetvalue(r, 0, 0), NULL, 10));
+    leader->epoch = strtoull(PQgetvalue(r, 0, 0), NULL, 10);
+    leader->events.on_gained(leader->events.arg, leader->epoch);
 }
 
 static void on_listening(void *arg, int code, const struct err *e, const PGresult *r)
@@ -63,21 +89,19 @@ static void on_listening(void *arg, int code, const struct err *e, const PGresul
         db_conn_drop(leader->conn, e->text);
 }
 
-/* Notifications before this were lost: any key may have changed. */
 static void on_keys_listening(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct db_leader *leader = arg;
     on_listening(arg, code, e, r);
     if (code || leader->stopping)
         return;
-    leader->events.on_told(leader->events.arg, DB_TOLD_KEY, "*");
     if (leader->events.on_listening)
         leader->events.on_listening(leader->events.arg);
 }
 
 static void on_timer(void *arg)
 {
-    static const struct db_stmt try = {"lead", "select lead($1)", 1};
+    static const struct db_stmt try = {"lead", "select lead($1), epoch, leader from leadership", 1};
     static const struct db_stmt still = {"still", "select clock_ms()", 0};
     struct db_leader *leader = arg;
     const char *params[] = {leader->id};
@@ -92,6 +116,7 @@ static const struct db_stmt listens[] = {
     {"listen_keys", "listen corral_keys", 0},
     {"listen_desired", "listen corral_desired", 0},
     {"listen_nodes", "listen corral_nodes", 0},
+    {"listen_events", "listen corral_events", 0},
 };
 
 static void on_up(void *arg)

@@ -11,9 +11,10 @@
 struct db_leader;
 
 enum db_told {
-    DB_TOLD_KEY,     /* text: its prefix; "*": any (also after a connection was lost) */
+    DB_TOLD_KEY,     /* text: its prefix; "*": any */
     DB_TOLD_DESIRED, /* "ID GENERATION": the desired state of a sandbox */
-    DB_TOLD_NODE     /* its name: how an administrator marked it */
+    DB_TOLD_NODE,    /* its name: how an administrator marked it */
+    DB_TOLD_EVENT    /* "": there are new events */
 };
 
 struct db_leader_events {
@@ -29,8 +30,16 @@ struct db_leader_events {
     void *arg;
     /* Optional: about once a second while it leads: the time by PostgreSQL's clock, requested at asked_ms. */
     void (*on_clock)(void *arg, uint64_t asked_ms, int64_t unix_ms);
-    /* Optional: notifications of created or changed keys arrive from now on; read the earlier ones. */
+    /*
+     * Optional: notifications of created or changed keys arrive from now on; earlier ones were lost, so any
+     * key may have changed.
+     */
     void (*on_listening)(void *arg);
+    /*
+     * Optional: after on_lost, and at the latest before the next on_gained: another controller has led since,
+     * as the database says. While the database does not answer, that is not known.
+     */
+    void (*on_superseded)(void *arg);
 };
 
 /* The result is the caller's. Copies url and id (the name of the leader in the database). Begins at once. */

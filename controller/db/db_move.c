@@ -48,6 +48,16 @@ static void on_moved(void *arg, int code, const struct err *e, const PGresult *r
     free(results);
 }
 
+static void add_start(struct json_text *t, const struct start_times *times)
+{
+    json_text_object(t, "start_ms");
+    for (unsigned i = 0; i < START_TIME_COUNT; i++) {
+        if (start_times_has(times, (enum start_time)i))
+            json_text_num(t, start_time_name((enum start_time)i), times->ms[i]);
+    }
+    json_text_end(t);
+}
+
 static void add_move(struct json_text *t, const struct sandbox_move *m)
 {
     const struct sandbox_status *s = &m->status;
@@ -66,11 +76,17 @@ static void add_move(struct json_text *t, const struct sandbox_move *m)
         json_text_str(t, "detail", s->detail);
     if (s->has_exit_code)
         json_text_int(t, "exit_code", s->exit_code);
-    if (m->to == SANDBOX_RUNNING)
+    if (m->to == SANDBOX_RUNNING && m->from == SANDBOX_STARTING)
+        json_text_bool(t, "warm", s->warm);
+    if (m->to == SANDBOX_RUNNING) {
         json_text_num(t, "enforced", s->enforced);
+        json_text_str(t, "exec", s->by_docker ? "docker" : "init");
+    }
     if (s->ran)
         json_text_num(t, "started_ago_ms", s->started_ago_ms);
     json_text_num(t, "ended_ago_ms", s->ended_ago_ms);
+    if (m->to != SANDBOX_STARTING && s->start.measured)
+        add_start(t, &s->start);
     if (ends) {
         json_text_int(t, "late_ms", m->late_ms);
         json_text_bool(t, "unheard", m->unheard);
@@ -86,7 +102,8 @@ static void add_move(struct json_text *t, const struct sandbox_move *m)
 void db_sandbox_move(struct db_pool *pool, const struct sandbox_move *moves, size_t count, db_move_cb *cb,
                      void *arg)
 {
-    static const struct db_stmt stmt = {"move_sandboxes", "select * from move_sandboxes($1) order by ord", 1};
+    static const struct db_stmt stmt = {"move_sandboxes", "select * from move_sandboxes($1) order by ord", 1,
+                                        .class = DB_MOVE};
     struct moving *m = mem_zalloc(sizeof *m);
     struct json_text text = {0};
     if (count > MOVES_MAX)

@@ -1,6 +1,7 @@
 #include "controller/db/db_node.h"
 
 #include "common/base/mem.h"
+#include "controller/core/node_table.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
 #include "common/base/json_text.h"
@@ -35,14 +36,6 @@ static void add_runtimes(struct json_text *t, const struct string_list *runtimes
     json_text_end(t);
 }
 
-static void add_resources(struct json_text *t, const struct node_resources *r)
-{
-    json_text_num(t, "memory_bytes", r->memory_bytes);
-    json_text_num(t, "cpu_millis", r->cpu_millis);
-    json_text_num(t, "storage_bytes", r->storage_bytes);
-    json_text_num(t, "sandboxes", r->sandboxes);
-}
-
 void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"node_joined", "select * from node_joined($1)", 1};
@@ -61,7 +54,7 @@ void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_
     json_text_str(&t, "docker_api_version", facts->docker_api_version);
     add_labels(&t, &facts->labels);
     add_runtimes(&t, &facts->runtimes);
-    add_resources(&t, &facts->capacity);
+    node_resources_json(&t, &facts->capacity);
     json_text_num(&t, "enforces", facts->enforces);
     json_text_end(&t);
     const char *params[] = {t.text.data};
@@ -166,7 +159,7 @@ void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void 
         "node_revocations",
         "select node, extract(epoch from issued_until)::bigint, array_to_string(fingerprints, ' ')"
         " from node_revocations",
-        0};
+        0, .class = DB_READ};
     struct revocations *revocations = mem_zalloc(sizeof *revocations);
     *revocations = (struct revocations){cb, arg};
     db_query(pool, &stmt, NULL, on_revocations, revocations);
@@ -181,7 +174,7 @@ void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t
         json_text_object(&t, NULL);
         json_text_str(&t, "name", seen[i].name);
         json_text_object(&t, "used");
-        add_resources(&t, &seen[i].used);
+        node_resources_json(&t, &seen[i].used);
         json_text_end(&t);
         json_text_end(&t);
     }
@@ -194,14 +187,15 @@ void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t
 void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"get_node", "select node_json(n)::text from nodes n where name = $1",
-                                        1};
+                                        1, .class = DB_READ};
     const char *params[] = {name};
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such node", cb, arg);
 }
 
 void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_nodes", "select * from list_nodes($1, $2)", 2};
+    static const struct db_stmt stmt = {"list_nodes", "select * from list_nodes($1, $2)", 2,
+                                        .class = DB_READ};
     char most[16];
     const char *params[] = {cursor, most};
     snprintf(most, sizeof most, "%u", limit);
@@ -249,7 +243,7 @@ void db_node_rows(struct db_pool *pool, db_node_rows_cb *cb, void *arg)
         "select name, node_state(n), region, labels::text, admin_state, memory_bytes, cpu_millis,"
         " storage_bytes, sandboxes, enforces, boot_id, state_id, coalesce(fingerprints[1], '')"
         " from nodes n order by name",
-        0};
+        0, .class = DB_READ};
     struct reading *reading = mem_zalloc(sizeof *reading);
     *reading = (struct reading){cb, arg};
     db_query(pool, &stmt, NULL, on_rows, reading);
@@ -273,7 +267,8 @@ static void on_stats(void *arg, int code, const struct err *e, const PGresult *r
 
 void db_system_stats(struct db_pool *pool, uint64_t max_total_sandboxes, db_system_stats_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"system_stats", "select * from system_stats($1)", 1};
+    static const struct db_stmt stmt = {"system_stats", "select * from system_stats($1)", 1,
+                                        .class = DB_READ};
     struct asking *a = mem_zalloc(sizeof *a);
     char limit[24];
     const char *params[] = {limit};

@@ -31,6 +31,7 @@ struct db_pool {
     uint64_t renewed_ms; /* when a read-only session was last renewed */
     uint64_t requests, failures;
     double latency_ms;
+    struct histogram times[DB_CLASSES];
 };
 
 /* A caller's query, with the pool's counts for it. */
@@ -38,7 +39,8 @@ struct counted {
     struct db_pool *pool;
     db_result_cb *cb;
     void *arg;
-    uint64_t since_ms;
+    enum db_class class;
+    uint64_t since_us;
 };
 
 static void tell_deposed(void *arg)
@@ -46,6 +48,16 @@ static void tell_deposed(void *arg)
     struct db_pool *pool = arg;
     if (pool->options.on_deposed)
         pool->options.on_deposed(pool->options.arg);
+}
+
+/* The server's own work is some hundred microseconds; what takes seconds waits for a lock or for its disk. */
+const struct histogram_bounds db_pool_bounds = {
+    {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 10000000}};
+
+static void count_time(struct db_pool *pool, enum db_class class, uint64_t took_us)
+{
+    pool->latency_ms += ((double)took_us / 1000 - pool->latency_ms) / 64;
+    histogram_add(&pool->times[class], &db_pool_bounds, took_us);
 }
 
 static void on_counted(void *arg, int code, const struct err *e, const PGresult *r)
@@ -58,7 +70,7 @@ static void on_counted(void *arg, int code, const struct err *e, const PGresult 
     if (code == ERR_DATABASE_UNAVAILABLE || code == ERR_INTERNAL)
         c.pool->failures++;
     else if (code != ERR_CANCELLED)
-        c.pool->latency_ms += ((double)(loop_now_ms() - c.since_ms) - c.pool->latency_ms) / 64;
+        count_time(c.pool, c.class, loop_now_us() - c.since_us);
     c.cb(c.arg, code, e, r);
 }
 
@@ -274,7 +286,7 @@ void db_query(struct db_pool *pool, const struct db_stmt *stmt, const char *cons
               void *arg)
 {
     struct counted *c = mem_zalloc(sizeof *c);
-    *c = (struct counted){pool, cb, arg, loop_now_ms()};
+    *c = (struct counted){pool, cb, arg, stmt->class, loop_now_us()};
     struct db_query *query = db_query_new(stmt, params, on_counted, c);
     query->since_ms = loop_awake_ms(pool->loop);
     pool->requests++;
@@ -372,4 +384,16 @@ struct db_pool_stats db_pool_stats(const struct db_pool *pool)
         .failures = pool->failures,
         .latency_ms = pool->latency_ms,
     };
+}
+
+const char *db_class_name(enum db_class class)
+{
+    static const char *const names[] = {[DB_CHANGE] = "change",   [DB_ADMIT] = "admit", [DB_MOVE] = "move",
+                                        [DB_HISTORY] = "history", [DB_KEY] = "key",     [DB_READ] = "read"};
+    return names[class];
+}
+
+const struct histogram *db_pool_times(const struct db_pool *pool, enum db_class class)
+{
+    return &pool->times[class];
 }

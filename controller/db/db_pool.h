@@ -16,6 +16,8 @@
 
 #include "common/base/defs.h"
 #include "common/base/err.h"
+#include "common/base/histogram.h"
+#include "common/base/trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,6 +86,22 @@ struct db_pool_stats {
 };
 struct db_pool_stats db_pool_stats(const struct db_pool *pool);
 
+/* What a request is for: its time is counted by it. */
+enum db_class {
+    DB_CHANGE,  /* a change that is none of the others */
+    DB_ADMIT,   /* admits sandboxes */
+    DB_MOVE,    /* moves sandboxes from one state to another */
+    DB_HISTORY, /* stores samples, violations and acts */
+    DB_KEY,     /* looks up API keys, and tokens of ports */
+    DB_READ,    /* reads */
+    DB_CLASSES
+};
+const char *db_class_name(enum db_class class);
+
+/* How long the answered requests of a class took, with their wait for a connection. Borrowed. */
+extern const struct histogram_bounds db_pool_bounds;
+const struct histogram *db_pool_times(const struct db_pool *pool, enum db_class class);
+
 /* 0 where the database has exactly this program's schema; else ERR_CONFIG with what to do. */
 void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg);
 
@@ -93,6 +111,7 @@ struct db_actor {
     const char *key_id;
     const char *address;
     const char *request_id;
+    const struct trace *trace; /* of the request; not part of the row */
     /* Of a POST that may be repeated; idempotency_key NULL: none. */
     const char *idempotency_key;
     char route[160];

@@ -58,7 +58,8 @@ void db_port_delete(struct db_pool *pool, const char *sandbox, const char *id, c
 void db_port_list(struct db_pool *pool, const char *sandbox, const char *owner, const char *cursor,
                   unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_ports", "select * from list_ports($1, $2, $3, $4)", 4};
+    static const struct db_stmt stmt = {"list_ports", "select * from list_ports($1, $2, $3, $4)", 4,
+                                        .class = DB_READ};
     char most[16];
     const char *params[] = {sandbox, owner, cursor, most};
     snprintf(most, sizeof most, "%u", limit);
@@ -128,7 +129,7 @@ void db_port_find(struct db_pool *pool, const uint8_t sha256[32], db_port_cb *cb
         "find_port",
         "select id, sandbox_id, port, user_id, key_id, key_prefix, admin, scopes, needs_admin, remaining_ms, "
         "key_remaining_ms from find_port($1)",
-        1};
+        1, .class = DB_KEY};
     struct finding *f = mem_zalloc(sizeof *f);
     char hex[65];
     const char *params[] = {hex};

@@ -18,6 +18,7 @@ struct db_stmt {
     const char *name;
     const char *sql;
     int params;
+    enum db_class class;
 };
 
 /* r is NULL where code is not 0. Borrowed for the call. */

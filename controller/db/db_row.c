@@ -62,8 +62,10 @@ enum {
     EXPIRES,
     LIMITS,
     RESCHEDULED,
+    WARM,
     BODY,
-    SPEC
+    SPEC,
+    TIER
 };
 
 int db_row_fill(const PGresult *r, int n, int first, struct sandbox_row *row, struct err *e)
@@ -78,9 +80,11 @@ int db_row_fill(const PGresult *r, int n, int first, struct sandbox_row *row, st
     desired->remaining_ms = db_cell_num(r, n, first + REMAINING);
     fill_limits(r, n, first + LIMITS, &desired->limits);
     row->user = PQgetvalue(r, n, first + USER);
+    row->tier = PQgetvalue(r, n, first + TIER);
     row->node = PQgetvalue(r, n, first + NODE);
     row->expires_ms = (int64_t)db_cell_num(r, n, first + EXPIRES);
     row->rescheduled = PQgetvalue(r, n, first + RESCHEDULED)[0] == 't';
+    row->warm = PQgetvalue(r, n, first + WARM)[0] == 't';
     row->json = db_cell(r, n, first + BODY);
     return 0;
 }
@@ -158,20 +162,23 @@ static struct reading *reading_new(row_fill *fill_row, db_sandbox_rows_cb *cb, v
 
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"live_sandboxes", "select * from live_sandboxes()", 0};
+    static const struct db_stmt stmt = {"live_sandboxes", "select * from live_sandboxes()", 0,
+                                        .class = DB_READ};
     db_query(pool, &stmt, NULL, on_rows, reading_new(fill_whole, cb, arg));
 }
 
 void db_sandbox_marks(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"sandbox_marks", "select * from sandbox_marks()", 0};
+    static const struct db_stmt stmt = {"sandbox_marks", "select * from sandbox_marks()", 0,
+                                        .class = DB_READ};
     db_query(pool, &stmt, NULL, on_rows, reading_new(fill_mark, cb, arg));
 }
 
 void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t count, db_sandbox_rows_cb *cb,
                      void *arg)
 {
-    static const struct db_stmt stmt = {"read_sandboxes", "select * from read_sandboxes($1)", 1};
+    static const struct db_stmt stmt = {"read_sandboxes", "select * from read_sandboxes($1)", 1,
+                                        .class = DB_READ};
     struct text text = {0};
     text_add(&text, "{");
     for (size_t i = 0; i < count; i++)

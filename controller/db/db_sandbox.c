@@ -10,14 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const desired_names[] = {"running", "paused", "gone"};
-
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {
         "get_sandbox",
         "select sandbox_json(s)::text from sandboxes s where id = $1 and ($2::text is null or user_id = $2)",
-        2};
+        2, .class = DB_READ};
     const char *params[] = {id, owner};
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such sandbox", cb, arg);
 }
@@ -56,8 +54,8 @@ void db_sandbox_state(struct db_pool *pool, const char *id, db_sandbox_state_cb 
 {
     static const struct db_stmt stmt = {
         "sandbox_state",
-        "select state, coalesce(reason, ''), detail, sandbox_json(s)::text from sandboxes s where id = $1",
-        1};
+        "select state, coalesce(reason, ''), detail, sandbox_json(s)::text from sandboxes s where id = $1", 1,
+        .class = DB_READ};
     struct asking *a = mem_zalloc(sizeof *a);
     const char *params[] = {id};
     *a = (struct asking){cb, arg};
@@ -86,7 +84,7 @@ void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db
 {
     static const struct db_stmt stmt = {
         "sandbox_node", "select node from sandboxes s where id = $1 and ($2::text is null or user_id = $2)",
-        2};
+        2, .class = DB_READ};
     struct asking_node *a = mem_zalloc(sizeof *a);
     const char *params[] = {id, owner};
     *a = (struct asking_node){cb, arg};
@@ -115,8 +113,8 @@ void db_sandbox_ticket(struct db_pool *pool, const char *id, const char *owner, 
 
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_sandboxes",
-                                        "select * from list_sandboxes(name_as_stored($1, 'user'))", 1};
+    static const struct db_stmt stmt = {
+        "list_sandboxes", "select * from list_sandboxes(name_as_stored($1, 'user'))", 1, .class = DB_READ};
     struct json_text text = {0};
     json_text_object(&text, NULL);
     json_text_str(&text, "owner", filter->owner);
@@ -175,7 +173,7 @@ void db_sandbox_set_desired(struct db_pool *pool, const char *id, const char *ow
         "set_desired_state",
         "select c.outcome, c.detail, (c.after).* from set_desired_state($1, $2, $3, $4, $5) c", 5};
     char *who = db_actor_json(actor);
-    const char *params[] = {id, owner, desired_names[desired], sandbox_reason_name(reason), who};
+    const char *params[] = {id, owner, desired_name(desired), sandbox_reason_name(reason), who};
     change(pool, &stmt, params, cb, arg);
     free(who);
 }
@@ -210,7 +208,8 @@ void db_sandbox_reschedule(struct db_pool *pool, const struct sandbox_reschedule
 void db_quota_usage(struct db_pool *pool, const char *user_id, const char *key_id,
                     const struct db_defaults *defaults, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"quota_usage", "select quota_usage($1, $2, $3)::text", 3};
+    static const struct db_stmt stmt = {"quota_usage", "select quota_usage($1, $2, $3)::text", 3,
+                                        .class = DB_READ};
     char *json = db_defaults_json(defaults);
     const char *params[] = {user_id, key_id, json};
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);

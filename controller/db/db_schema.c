@@ -10,7 +10,7 @@ void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg)
         "schema_check",
         "select max(number)::text from schema_migrations"
         " having max(number) = $1::integer and bool_or(number = 0 and sha256 = $2)",
-        2};
+        2, .class = DB_READ};
     char number[16];
     snprintf(number, sizeof number, "%d", db_schema_version());
     const char *params[] = {number, db_schema_functions()};

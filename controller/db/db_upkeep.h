@@ -19,17 +19,19 @@
 struct loop;
 struct db_upkeep;
 
-#define DB_UPKEEP_STEPS 11
+#define DB_UPKEEP_STEPS 25
 
-/* Days; 0: for ever (not allowed for samples, activity and events). */
+/* Days; 0: for ever (not allowed for samples of both kinds, minutes, hours, activity, events, deliveries and
+ * the system's history). */
 struct db_upkeep_terms {
-    uint64_t sample_days, event_days, sandbox_days, key_days, user_days, node_days, audit_days, activity_days;
+    uint64_t sample_days, event_days, sandbox_days, key_days, user_days, node_days, audit_days, activity_days,
+        delivery_days, minute_days, hour_days, system_sample_days, system_days;
 };
 
 /* The status of a step. */
 struct db_upkeep_step {
     const char *name;         /* static */
-    uint64_t removed;         /* since the start; for 'partitions': created */
+    uint64_t removed;         /* since the start; for 'partitions' and 'rollups': created */
     uint64_t failures;        /* calls that failed, since the start */
     uint64_t overdue_seconds; /* for how long the oldest row has been past its term, after the last round */
     bool failed;              /* failed in the last round; see why */

@@ -51,14 +51,16 @@ void db_user_delete(struct db_pool *pool, const char *id, const struct db_actor 
 void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {
-        "get_user", "select user_json(u)::text from users u where id = $1 and deleted_at is null", 1};
+        "get_user", "select user_json(u)::text from users u where id = $1 and deleted_at is null", 1,
+        .class = DB_READ};
     const char *params[] = {id};
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
 }
 
 void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_users", "select * from list_users($1, $2)", 2};
+    static const struct db_stmt stmt = {"list_users", "select * from list_users($1, $2)", 2,
+                                        .class = DB_READ};
     char most[16];
     const char *params[] = {cursor, most};
     snprintf(most, sizeof most, "%u", limit);
@@ -95,11 +97,9 @@ static void on_key_made(void *arg, int code, const struct err *e, const char *js
     free(m);
 }
 
-void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
-                   const struct db_actor *actor, db_key_made_cb *cb, void *arg)
+static void create_key(struct db_pool *pool, const struct db_stmt *stmt, const char *user_id, const char *id,
+                       const char *body, const struct db_actor *actor, db_key_made_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"create_key", "select * from create_key($1::jsonb || $2::jsonb, $3)",
-                                        3};
     struct making *m = mem_zalloc(sizeof *m);
     struct json_text text = {0};
     char prefix[API_KEY_PREFIX_LEN + 1];
@@ -116,9 +116,33 @@ void db_key_create(struct db_pool *pool, const char *user_id, const char *id, co
     json_text_hex(&text, "sha256", hash, sizeof hash);
     json_text_end(&text);
     char *who = db_actor_json(actor);
-    db_query_create(pool, &stmt, WORDS(body, text.text.data, who), on_key_made, m);
+    db_query_create(pool, stmt, WORDS(body, text.text.data, who), on_key_made, m);
     json_text_fini(&text);
     free(who);
+}
+
+void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
+                   const struct db_actor *actor, db_key_made_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"create_key", "select * from create_key($1::jsonb || $2::jsonb, $3)",
+                                        3};
+    create_key(pool, &stmt, user_id, id, body, actor, cb, arg);
+}
+
+void db_own_key_create(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
+                       db_key_made_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"create_own_key",
+                                        "select * from create_own_key($1::jsonb || $2::jsonb, $3)", 3};
+    create_key(pool, &stmt, actor->user_id, id, body, actor, cb, arg);
+}
+
+void db_own_key_revoke(struct db_pool *pool, const char *id, const struct db_actor *actor, db_json_cb *cb,
+                       void *arg)
+{
+    static const struct db_stmt stmt = {
+        "revoke_own_key", "select * from act_audited($2, 'key.revoke', $1, null, revoke_own_key($1, $2))", 2};
+    act(pool, &stmt, WORDS(id), actor, cb, arg);
 }
 
 void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, const char *body,
@@ -131,7 +155,8 @@ void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, con
 void db_key_get(struct db_pool *pool, const char *user_id, const char *id, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {
-        "get_key", "select key_json(k)::text from api_keys k where user_id = $1 and id = $2", 2};
+        "get_key", "select key_json(k)::text from api_keys k where user_id = $1 and id = $2", 2,
+        .class = DB_READ};
     db_query_json(pool, &stmt, WORDS(user_id, id), ERR_NOT_FOUND, "There is no such key", cb, arg);
 }
 
@@ -146,7 +171,8 @@ void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, co
 void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
                  db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_keys", "select * from list_keys($1, $2, $3)", 3};
+    static const struct db_stmt stmt = {"list_keys", "select * from list_keys($1, $2, $3)", 3,
+                                        .class = DB_READ};
     char most[16];
     const char *params[] = {user_id, cursor, most};
     snprintf(most, sizeof most, "%u", limit);
@@ -192,14 +218,15 @@ void db_tier_delete(struct db_pool *pool, const char *name, const struct db_acto
 void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"get_tier", "select tier_json(t)::text from tiers t where name = $1",
-                                        1};
+                                        1, .class = DB_READ};
     const char *params[] = {name};
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such tier", cb, arg);
 }
 
 void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_tiers", "select * from list_tiers($1, $2)", 2};
+    static const struct db_stmt stmt = {"list_tiers", "select * from list_tiers($1, $2)", 2,
+                                        .class = DB_READ};
     char most[16];
     snprintf(most, sizeof most, "%u", limit);
     db_query_page(pool, &stmt, WORDS(cursor, most), ERR_INTERNAL, "No list", cb, arg);

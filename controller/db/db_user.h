@@ -55,6 +55,11 @@ void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_p
 typedef void db_key_made_cb(void *arg, int code, const struct err *e, const char *json, const char *prefix);
 void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
                    const struct db_actor *actor, db_key_made_cb *cb, void *arg);
+/* The same for the actor's own user; ERR_FORBIDDEN where it would be more than the actor's key itself. */
+void db_own_key_create(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
+                       db_key_made_cb *cb, void *arg);
+void db_own_key_revoke(struct db_pool *pool, const char *id, const struct db_actor *actor, db_json_cb *cb,
+                       void *arg);
 /* body: any of name, scopes, max_sandboxes, expires_at. ERR_CONFLICT where the key is revoked. */
 void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, const char *body,
                   const struct db_actor *actor, db_json_cb *cb, void *arg);

@@ -1,6 +1,8 @@
 #include "controller/leader/dispatch.h"
 
 #include "controller/leader/leader_int.h"
+#include "controller/leader/leader_trace.h"
+#include "controller/leader/leader_warm_rows.h"
 #include "controller/leader/moves.h"
 #include "controller/leader/reschedule.h"
 
@@ -16,6 +18,7 @@ static void desired(struct leader *leader, const struct cluster_state_effect *ef
         desired.spec = cluster_state_spec(leader->cluster, &effect->id, &desired.spec_len);
     if (made_of && !desired.spec)
         return;
+    leader_trace_fill(leader, &desired);
     if (node_link_desired(leader->link, effect->node, &desired, &e))
         log_debug("leader", "sandbox=%s is sent to %s later: %s", effect->id.text, effect->node, e.text);
 }
@@ -59,9 +62,13 @@ static void say_node(struct leader *leader, const struct cluster_state_effect *e
 static void act(void *owner, const struct cluster_state_effect *effect)
 {
     static void (*const acts[])(struct leader * leader, const struct cluster_state_effect *effect) = {
-        [CLUSTER_PERSIST] = moves_add, [CLUSTER_RESCHEDULE] = leader_reschedule,
-        [CLUSTER_DESIRED] = desired,   [CLUSTER_ACK] = send_ack,
-        [CLUSTER_CHANGED] = changed,   [CLUSTER_NODE] = say_node,
+        [CLUSTER_PERSIST] = moves_add,
+        [CLUSTER_RESCHEDULE] = leader_reschedule,
+        [CLUSTER_DESIRED] = desired,
+        [CLUSTER_ACK] = send_ack,
+        [CLUSTER_CHANGED] = changed,
+        [CLUSTER_NODE] = say_node,
+        [CLUSTER_WARM_DROP] = leader_warm_drop,
     };
     struct cluster_state_effect now = *effect;
     cluster_state_effect_as_of(&now, loop_now_ms());

@@ -4,18 +4,26 @@
 #include "controller/leader/leader_cleanup.h"
 #include "controller/leader/leader_clock.h"
 #include "controller/leader/leader_create.h"
+#include "controller/leader/leader_history.h"
+#include "controller/leader/leader_images.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_left_out.h"
 #include "controller/leader/leader_nodes.h"
 #include "controller/leader/leader_refresh.h"
+#include "controller/leader/leader_starts.h"
 #include "controller/leader/leader_trust.h"
+#include "controller/leader/leader_warm_rows.h"
 
+#include "common/model/trace_table.h"
 #include "common/io/log.h"
 #include "common/base/mem.h"
 #include "common/io/pki.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define KEPT_MS                                                                                              \
+    (3 * NODE_LINK_LEASE_MS) /* as long as an agent may take to try all controllers that it knows */
 
 void leader_tick(struct leader *leader)
 {
@@ -46,9 +54,14 @@ int leader_new(struct leader **out, const struct leader_conf *conf, struct err *
     leader->engine = leader_engine_new(leader->loop, &leader_dispatch_ops, leader);
     leader->waiters = waiters_new(leader->loop);
     leader->stats = stats_new();
+    leader->starts = starts_new();
+    leader->traces = trace_table_new();
+    leader->history = leader_history_new(leader);
+    leader->images = leader_images_new(leader, conf->link->secrets);
     leader->streams = stream_hub_new(leader->loop, conf->keys);
     leader_nodes_subscribe(leader);
     leader_cleanup_subscribe(leader);
+    leader_starts_subscribe(leader);
     changes_subscribe(&leader->changes, waiters_subscriber(leader->waiters));
     *out = leader;
     return 0;
@@ -73,6 +86,10 @@ void leader_free(struct leader *leader)
     node_link_free(leader->link);
     stream_hub_free(leader->streams);
     stats_free(leader->stats);
+    starts_free(leader->starts);
+    trace_table_free(leader->traces);
+    leader_history_free(leader->history);
+    leader_images_free(leader->images);
     leader_engine_free(leader->engine);
     free(leader->ca_file);
     free(leader->ca_key);
@@ -119,8 +136,22 @@ static struct leader *reading_end(struct reading *reading)
 
 static void read_rows(void *arg);
 
-static void listen_for_nodes(struct leader *leader)
+/* Its streams were kept, and no session came: nothing says that it is still a node of ours. */
+static void drop_kept(void *arg)
 {
+    struct leader *leader = arg;
+    stream_hub_drop_kept(leader->streams);
+}
+
+static void forget_last(struct leader *leader)
+{
+    cluster_state_free(leader->last);
+    leader->last = NULL;
+}
+
+static void listen_for_nodes(void *arg)
+{
+    struct leader *leader = arg;
     struct err e;
     if (node_link_start(leader->link, leader->epoch, &e)) {
         log_error("leader", "cannot listen for nodes, trying again: %s", e.text);
@@ -129,9 +160,18 @@ static void listen_for_nodes(struct leader *leader)
     }
     leader->ready = true;
     leader->ready_ms = loop_now_ms();
+    leader_history_begin(leader->history);
+    forget_last(leader);
+    timer_start(&leader->kept, leader->loop, KEPT_MS, drop_kept, leader);
     log_info("leader", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)leader->epoch,
              cluster_state_count(leader->cluster));
     leader_refresh_begin(leader);
+    leader_images_changed(leader);
+}
+
+static void read_members(void *arg)
+{
+    leader_warm_begin(arg, listen_for_nodes, read_members);
 }
 
 static void on_rows(void *arg, int code, const struct err *e, const struct sandbox_row *rows, size_t count)
@@ -152,7 +192,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct sandb
         cluster_state_load(leader->cluster, loop_now_ms(), &row);
     }
     leader_nodes_begin(leader);
-    listen_for_nodes(leader);
+    read_members(leader);
 }
 
 static void read_rows(void *arg)
@@ -196,7 +236,7 @@ static void read_nodes(void *arg)
 
 void leader_lead(struct leader *leader, uint64_t epoch)
 {
-    leader_unlead(leader);
+    leader_suspend(leader);
     leader->term++;
     leader->epoch = epoch;
     db_pool_set_epoch(leader->pool, epoch);
@@ -205,26 +245,48 @@ void leader_lead(struct leader *leader, uint64_t epoch)
     leader_clock_begin(leader, read_nodes);
 }
 
-void leader_unlead(struct leader *leader)
+/* What was read only in part is not kept: what the lead before knew is better. */
+static void keep_last(struct leader *leader)
+{
+    if (leader->ready) {
+        forget_last(leader);
+        leader->last = leader->cluster;
+    } else {
+        cluster_state_free(leader->cluster);
+    }
+    leader->cluster = NULL;
+}
+
+void leader_suspend(struct leader *leader)
 {
     if (!leader->cluster)
         return;
+    leader_history_end(leader->history);
     leader_engine_clear(leader->engine);
     node_link_stop(leader->link);
-    stream_hub_drop(leader->streams, NULL);
+    stream_hub_keep(leader->streams);
+    timer_stop(&leader->kept);
     timer_stop(&leader->again);
     leader_refresh_end(leader);
+    leader_images_end(leader->images);
     leader_clock_end(leader);
     db_pool_set_epoch(leader->pool, 0);
-    cluster_state_free(leader->cluster);
-    leader->cluster = NULL;
+    keep_last(leader);
     node_trust_free(leader->trust);
     leader->trust = NULL;
     leader->ready = leader->joined = leader->settled = false;
     leader->term++;
     leader->placed = 0;
+    starts_clear(leader->starts);
     leader_creates_end(leader, ERR_NOT_LEADING);
     leader_cleanups_end(leader, ERR_NOT_LEADING);
+}
+
+void leader_unlead(struct leader *leader)
+{
+    leader_suspend(leader);
+    stream_hub_drop(leader->streams, NULL);
+    forget_last(leader);
 }
 
 void leader_node_mark(struct leader *leader, const char *node, bool cordoned, bool draining)
@@ -243,6 +305,11 @@ struct stats *leader_stats(struct leader *leader)
     return leader->stats;
 }
 
+const struct starts *leader_starts(const struct leader *leader)
+{
+    return leader->starts;
+}
+
 struct stream_hub *leader_streams(struct leader *leader)
 {
     return leader->streams;
@@ -251,6 +318,11 @@ struct stream_hub *leader_streams(struct leader *leader)
 const struct cluster_state *leader_state(const struct leader *leader)
 {
     return leader->cluster;
+}
+
+const struct cluster_state *leader_known(const struct leader *leader)
+{
+    return leader->ready ? leader->cluster : leader->last;
 }
 
 void leader_set_settings(struct leader *leader, const struct string_list *settings)
@@ -263,6 +335,16 @@ struct node_link_stats leader_link_stats(const struct leader *leader)
     return node_link_stats(leader->link);
 }
 
+const struct histogram *leader_handling(const struct leader *leader)
+{
+    return node_link_handling(leader->link);
+}
+
+uint64_t leader_ended(const struct leader *leader, enum sandbox_reason reason)
+{
+    return leader->ended[reason];
+}
+
 struct leader_refused leader_refused(const struct leader *leader)
 {
     return leader->refused;
@@ -271,4 +353,14 @@ struct leader_refused leader_refused(const struct leader *leader)
 void leader_dropped(const struct leader *leader, node_link_dropped_cb *cb, void *arg)
 {
     node_link_dropped(leader->link, cb, arg);
+}
+
+void leader_certificates(const struct leader *leader, node_link_certificate_cb *cb, void *arg)
+{
+    node_link_certificates(leader->link, cb, arg);
+}
+
+void leader_waiting(const struct leader *leader, node_link_waiting_cb *cb, void *arg)
+{
+    node_link_waiting(leader->link, cb, arg);
 }

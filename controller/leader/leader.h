@@ -2,14 +2,21 @@
  * Runs the cluster while this controller leads: carries out the effects of the cluster state in PostgreSQL
  * and on the nodes, and feeds the answers back. The API's operations on sandboxes call it. On the loop.
  *
- * Lifecycle: new; lead (reads the live rows, then listens for nodes) when leadership is gained, unlead when
- * it is lost; stop and free. Callbacks fire once, never inside the call.
+ * Lifecycle: new; lead (reads the live rows, then listens for nodes) when leadership is gained, suspend when
+ * it is lost, unlead when another controller leads; stop and free. Callbacks fire once, never inside the
+ * call.
+ *
+ * While it is suspended it does nothing that a leader does: it writes nothing and hears no node. What it
+ * keeps is what it last knew of the live sandboxes, and the nodes' connections for streams, so that work
+ * inside running sandboxes goes on (docs/streams.md, "While PostgreSQL is away"). A node ends its connection
+ * itself as soon as another controller has welcomed it.
  */
 #ifndef CORRAL_CONTROLLER_LEADER_LEADER_H
 #define CORRAL_CONTROLLER_LEADER_LEADER_H
 
 #include "controller/core/cluster_state.h"
 #include "controller/core/stats.h"
+#include "controller/core/warm_pool.h"
 #include "controller/db/db_admit.h"
 #include "controller/db/db_sandbox.h"
 #include "controller/nodes/node_link.h"
@@ -45,16 +52,31 @@ void leader_stop(struct leader *leader);
 void leader_free(struct leader *leader); /* after the pool and the admission */
 
 void leader_lead(struct leader *leader, uint64_t epoch);
+/* The lead is lost; whether another controller leads is not known. */
+void leader_suspend(struct leader *leader);
+/* Another controller leads, or this one stops: all streams end, too. */
 void leader_unlead(struct leader *leader);
 
 /* Periodic work (controller/jobs/job_table.c). Each call does nothing until the leader is ready. */
 void leader_tick(struct leader *leader);
+void leader_warm_tick(struct leader *leader);         /* makes and removes members of the warm pool */
 void leader_revocations_again(struct leader *leader); /* reads the revocations again if that failed */
 void leader_tell_left_out(
     struct leader *leader); /* writes the events about items of nodes that were left out */
 void leader_say_nodes_seen(struct leader *leader); /* writes which nodes are in session, and what they use */
 
+/* Writes a sample of the system, for its history (leader_history.h). */
+void leader_sample_system(struct leader *leader);
+/* Writes the last one before this controller stops; true while that is under way. */
+bool leader_flush_system(struct leader *leader);
+/* A request was refused with this code; tier: of its caller, "" where nobody was known. */
+void leader_count_refusal(struct leader *leader, const char *tier, int code);
+
 struct leader_refused leader_refused(const struct leader *leader);
+
+/* How many sandboxes have ended for this reason since the start. REASON_NONE: their end was asked for, and
+ * their node told no other reason. */
+uint64_t leader_ended(const struct leader *leader, enum sandbox_reason reason);
 
 /* Whether it leads, has read the live rows, and listens for nodes. */
 bool leader_ready(const struct leader *leader);
@@ -98,6 +120,22 @@ void leader_told_node(struct leader *leader);
 struct sandbox_id leader_new_id(const struct leader *leader);
 
 /*
+ * The id for a create: of a member of the warm pool (*warm) that the create is to take over, else a new one.
+ * allowed: its tier has warm starts. A member's id goes to leader_create, or back by leader_return_id.
+ */
+struct sandbox_id leader_choose_id(struct leader *leader, const struct place_request *place,
+                                   const struct warm_class *class, bool allowed, bool *warm);
+void leader_return_id(struct leader *leader, const struct sandbox_id *id);
+
+/* A create of this class, which a member could have served, was admitted for this user. */
+void leader_asked_for(struct leader *leader, const struct warm_class *class, const char *user);
+
+/* The warm pool: the policy in force (copied), and its figures, all zero while this controller does not lead.
+ */
+void leader_set_warm_policy(struct leader *leader, const struct warm_policy *policy);
+struct warm_stats leader_warm_stats(const struct leader *leader);
+
+/*
  * Places and admits a sandbox. request: everything but node, region and enforced, which are chosen here;
  * place: its requirements. The spec is copied; the caller keeps strings and lists of both until cb. cb is
  * called as by db_admit; on DB_ADMITTED the node is told at the end of this turn of the loop. ERR_NO_CAPACITY
@@ -137,6 +175,14 @@ void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dr
 /* The sums of all cleanups since the start, with those of the nodes. Borrowed. */
 const struct cleanup_counts *leader_cleaned(const struct leader *leader);
 
+/*
+ * Images: what an administrator changed holds at once; periodically everything is read again. What a whole
+ * name stands for on every node ("": not known, or while it does not lead); borrowed until the next turn.
+ */
+void leader_images_changed(struct leader *leader);
+void leader_images_tick(struct leader *leader);
+const char *leader_image_digest(const struct leader *leader, const char *ref);
+
 /* An administrator marked a node; the database has it already. */
 void leader_node_mark(struct leader *leader, const char *node, bool cordoned, bool draining);
 
@@ -152,12 +198,21 @@ void leader_node_removed(struct leader *leader, const char *node);
 /* Borrowed. */
 struct waiters *leader_waiters(struct leader *leader);
 struct stats *leader_stats(struct leader *leader);
+const struct starts *leader_starts(const struct leader *leader);
 struct stream_hub *leader_streams(struct leader *leader);
 const struct cluster_state *leader_state(const struct leader *leader); /* NULL while it does not lead */
+/*
+ * Where the live sandboxes are, for opening streams: as leader_state once it is ready, before that and while
+ * it is suspended as it was last known. NULL where nothing is known.
+ */
+const struct cluster_state *leader_known(const struct leader *leader);
 /* Sets the settings that nodes get at their welcome; nodes in session get them, too. Copies. */
 void leader_set_settings(struct leader *leader, const struct string_list *settings);
 
 struct node_link_stats leader_link_stats(const struct leader *leader);
+const struct histogram *leader_handling(const struct leader *leader); /* as node_link_handling */
 void leader_dropped(const struct leader *leader, node_link_dropped_cb *cb, void *arg);
+void leader_certificates(const struct leader *leader, node_link_certificate_cb *cb, void *arg);
+void leader_waiting(const struct leader *leader, node_link_waiting_cb *cb, void *arg);
 
 #endif

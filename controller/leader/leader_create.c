@@ -6,7 +6,11 @@
  */
 #include "controller/leader/leader_create.h"
 
+#include "controller/core/cluster_state_warm.h"
+#include "controller/leader/leader_history.h"
 #include "controller/leader/leader_int.h"
+#include "controller/leader/leader_starts.h"
+#include "controller/leader/leader_trace.h"
 
 #include "common/base/mem.h"
 #include "common/io/pki.h"
@@ -26,7 +30,9 @@ struct create {
     bool holds;                   /* it has reserved room on a node */
     char full[NODE_NAME_MAX + 1]; /* the node that the database refused; the create is placed a second time
                                      without it; "": none */
+    uint64_t taken_ms;            /* when it was asked for; asked_ms: when the database was */
     uint64_t asked_ms;
+    struct trace trace;
     struct later later;
     struct err error;
     db_admit_cb *cb;
@@ -46,10 +52,14 @@ static void fail_now(void *arg)
     finish(create, create->error.code, &create->error, NULL);
 }
 
+/* Nothing is asked of the database: a member of the warm pool that it took is free again. */
 static void fail(struct create *create, int code, const char *why)
 {
+    struct leader *leader = create->asked.leader;
+    if (leader->cluster)
+        cluster_state_refused(leader->cluster, &create->id);
     create->error.code = err_set(&create->error, code, "%s", why);
-    later_call(&create->later, create->asked.leader->loop, fail_now, create);
+    later_call(&create->later, leader->loop, fail_now, create);
 }
 
 static void take_up(struct leader *leader, const struct create *create, const struct db_admit_result *r)
@@ -59,43 +69,60 @@ static void take_up(struct leader *leader, const struct create *create, const st
     row.desired.spec_len = create->request.spec_len;
     row.waited_ms = loop_now_ms() - create->asked_ms;
     row.time = ROW_TIME_GIVEN;
+    leader_starts_admitted(leader, &create->id, create->taken_ms);
+    leader_trace_note(leader, &row.desired, &create->trace);
     cluster_state_admitted(leader->cluster, loop_now_ms(), &row, leader_effects(leader->engine));
+    leader_history_created(leader->history, &create->id);
 }
 
 static void place_waiting(struct leader *leader);
 
 /*
  * The chosen node became unhealthy, was cordoned or filled up, and the database knew it first: tries one
- * other node.
+ * other node, with the same id. Its environment is sealed for that id.
  */
-static bool place_elsewhere(struct leader *leader, struct create *create)
+static bool may_go_elsewhere(const struct leader *leader, const struct create *create)
 {
-    if (!create->request.node[0] || create->full[0] || !leader->ready)
-        return false;
+    return create->request.node[0] && !create->full[0] && leader->ready;
+}
+
+static void place_elsewhere(struct leader *leader, struct create *create)
+{
+    cluster_state_unplaced(leader->cluster, &create->id);
     snprintf(create->full, sizeof create->full, "%s", create->request.node);
     create->place.other_than = create->full;
     create->holds = false;
     STAILQ_INSERT_HEAD(&leader->creates, create, link);
     leader->creates_waiting++;
     place_waiting(leader);
-    return true;
+}
+
+/* Not admitted, or that is not known. */
+static void give_up(struct leader *leader, const struct create *create, int code)
+{
+    if (code == ERR_DATABASE_UNAVAILABLE)
+        cluster_state_warm_unsure(leader->cluster, &create->id);
+    cluster_state_refused(leader->cluster, &create->id);
+    if (code == ERR_DATABASE_UNAVAILABLE)
+        leader_refresh(leader); /* it may have been committed anyway */
 }
 
 static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
     struct create *create = arg;
     struct leader *leader = leader_of(&create->asked);
+    bool full = !code && r->outcome == DB_ADMIT_NO_ROOM;
     if (leader && create->holds)
         leader->placed--;
+    if (leader && full && may_go_elsewhere(leader, create)) {
+        place_elsewhere(leader, create);
+        return;
+    }
     if (leader && !code && r->outcome == DB_ADMITTED)
         take_up(leader, create, r);
     else if (leader)
-        cluster_state_refused(leader->cluster, &create->id);
-    if (leader && code == ERR_DATABASE_UNAVAILABLE)
-        leader_refresh(leader); /* it may have been committed anyway */
-    if (leader && !code && r->outcome == DB_ADMIT_NO_ROOM && place_elsewhere(leader, create))
-        return;
-    bool unplaced = !code && r->outcome == DB_ADMIT_NO_ROOM && !create->request.node[0];
+        give_up(leader, create, code);
+    bool unplaced = full && !create->request.node[0];
     if (unplaced) /* the placement's reason is more exact */
         finish(create, create->error.code, &create->error, NULL);
     else
@@ -145,6 +172,27 @@ struct sandbox_id leader_new_id(const struct leader *leader)
     return sandbox_id_make(leader_wall_ms(leader), random);
 }
 
+struct sandbox_id leader_choose_id(struct leader *leader, const struct place_request *place,
+                                   const struct warm_class *class, bool allowed, bool *warm)
+{
+    struct sandbox_id id;
+    *warm = leader->ready && !leader->creates_waiting &&
+            cluster_state_warm_take(leader->cluster, loop_now_ms(), place, class, allowed, &id);
+    return *warm ? id : leader_new_id(leader);
+}
+
+void leader_asked_for(struct leader *leader, const struct warm_class *class, const char *user)
+{
+    if (leader->ready)
+        cluster_state_warm_asked(leader->cluster, loop_now_ms(), class, user);
+}
+
+void leader_return_id(struct leader *leader, const struct sandbox_id *id)
+{
+    if (leader->cluster)
+        cluster_state_refused(leader->cluster, id);
+}
+
 void leader_create(struct leader *leader, const struct db_admit_request *request,
                    const struct place_request *place, db_admit_cb *cb, void *arg)
 {
@@ -152,6 +200,8 @@ void leader_create(struct leader *leader, const struct db_admit_request *request
     *create = (struct create){.asked = leader_ref_of(leader),
                               .request = *request,
                               .place = *place,
+                              .taken_ms = loop_now_ms(),
+                              .trace = leader_trace_of(&request->actor),
                               .spec = mem_dup(request->spec, request->spec_len),
                               .cb = cb,
                               .arg = arg};

@@ -13,6 +13,7 @@
 #include "common/io/boot_clock.h"
 #include "controller/core/clock_watch.h"
 #include "controller/core/node_trust.h"
+#include "controller/core/starts.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_node.h"
 
@@ -22,6 +23,8 @@
 
 struct create;
 STAILQ_HEAD(create_list, create);
+
+struct leader_images;
 
 struct cleanup;
 STAILQ_HEAD(cleanup_list, cleanup);
@@ -36,15 +39,21 @@ struct leader {
     struct node_link *link;
     struct waiters *waiters;
     struct stats *stats;
+    struct leader_history *history;
+    struct starts *starts; /* leader_starts.c */
+    struct leader_images *images;
     struct stream_hub *streams;
     struct cluster_state *cluster; /* NULL while it does not lead */
-    struct node_trust *trust;      /* likewise */
-    char *ca_file, *ca_key;        /* for renewing certificates of nodes; ca_key NULL: none are renewed */
-    bool revocations_owed;         /* the revocations could not be read, and are read again */
+    struct cluster_state *last;    /* of the previous lead, until this one is ready; NULL: none */
+    struct timer kept;        /* the end of the time that nodes with kept connections have for a session */
+    struct node_trust *trust; /* likewise */
+    char *ca_file, *ca_key;   /* for renewing certificates of nodes; ca_key NULL: none are renewed */
+    bool revocations_owed;    /* the revocations could not be read, and are read again */
     struct leader_engine *engine;
+    struct warm_policy warm;  /* in force */
     struct move_batch *moves; /* moves.c: the moves gathered in this run of the engine; NULL: none */
     struct changes changes;
-    struct change_subscriber stats_change, cleanup_change;
+    struct change_subscriber stats_change, starts_change, cleanup_change;
     struct timer again; /* the next try of a failed step at the start of a lead */
     uint64_t term;      /* rises with each gain and loss (leader_ref.h) */
     uint64_t epoch;
@@ -72,8 +81,10 @@ struct leader {
     struct cleanup_counts cleaned; /* since the start */
     const uint64_t *keep_sample_days;
     struct leader_refused refused;
+    uint64_t ended[SANDBOX_REASON_COUNT]; /* sandboxes, by the reason that their node told */
     uint64_t refused_said_ms;
     struct left_out *left_out;             /* by node */
+    struct trace_table *traces;            /* leader_trace.c */
     struct sandbox_id alone[LEADER_ALONE]; /* the latest sandboxes whose moves failed in the database */
     size_t alone_next;
 };

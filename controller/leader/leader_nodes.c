@@ -2,6 +2,7 @@
 #include "controller/leader/leader_nodes.h"
 
 #include "controller/leader/leader_cleanup.h"
+#include "controller/leader/leader_images.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_left_out.h"
 #include "controller/leader/leader_trust.h"
@@ -43,9 +44,11 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     join->asked = leader_ref_of(leader);
     memcpy(join->node, facts->name, sizeof join->node);
     log_info("leader", "node=%s is in session with %zu sandboxes", facts->name, count);
+    stream_hub_confirm(leader->streams, facts->name);
     db_node_join(leader->pool, facts, on_joined, join);
     cluster_state_session(leader->cluster, loop_now_ms(), facts, inventory, count,
                           leader_effects(leader->engine));
+    leader_images_session(leader, facts->name);
 }
 
 static void on_statuses(void *owner, const char *node, const struct sandbox_status *statuses, size_t count)
@@ -181,6 +184,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_samples = on_samples,
                                               .on_violations = on_violations,
                                               .on_cleanups = leader_on_cleanups,
+                                              .on_images = leader_on_images,
                                               .on_left_out = leader_on_left_out,
                                               .on_streams = on_streams,
                                               .on_node_gone = on_node_gone};

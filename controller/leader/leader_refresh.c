@@ -8,6 +8,7 @@
 #include "controller/leader/leader_refresh.h"
 
 #include "controller/leader/leader_int.h"
+#include "controller/leader/leader_warm_rows.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -176,6 +177,7 @@ static void read_next(void *arg)
     leader->marks_due = false;
     leader->refreshing = true;
     db_node_rows(leader->pool, on_node_rows, refresh_new(leader));
+    leader_warm_refresh(leader);
     db_sandbox_marks(leader->pool, on_marks, refresh_new(leader));
 }
 

@@ -88,6 +88,7 @@ void leader_revocations_again(struct leader *leader)
 void leader_node_revoke(struct leader *leader, const char *node)
 {
     struct string_list none = {0};
+    stream_hub_drop(leader->streams, node); /* also one that is kept, without a session */
     if (!leader->cluster)
         return;
     log_warn("leader", "node=%s its certificates are revoked", node);

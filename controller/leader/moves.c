@@ -1,6 +1,7 @@
 #include "controller/leader/moves.h"
 
 #include "controller/leader/leader_int.h"
+#include "controller/leader/leader_starts.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -79,6 +80,8 @@ static void move_answered(struct leader *leader, const struct sandbox_move *move
     if (result && result->outcome == DB_MOVE_REFUSED)
         log_warn("leader", "sandbox=%s the move to %s was refused: it is %s", id->text,
                  sandbox_state_name(move->to), sandbox_state_name(state));
+    if (result && result->outcome == DB_MOVED && sandbox_state_terminal(result->state))
+        leader->ended[move->status.reason]++;
     cluster_state_persisted(leader->cluster, loop_now_ms(), id, result, state,
                             leader_effects(leader->engine));
     if (result && result->json) {
@@ -128,6 +131,7 @@ void moves_add(struct leader *leader, const struct cluster_state_effect *effect)
     struct sandbox_move move = effect->move;
     if (sandbox_state_terminal(move.to))
         take_last(leader, &move.status);
+    leader_starts_told(leader, &move);
     if (goes_alone(leader, &effect->id)) {
         send_alone(leader, &move);
         return;

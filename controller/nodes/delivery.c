@@ -29,6 +29,7 @@ void delivery_fini(struct delivery *d)
     free(d->desired);
     free(d->ack);
     free(d->certificate);
+    image_orders_fini(&d->images.whole);
     memset(d, 0, sizeof *d);
 }
 
@@ -85,6 +86,28 @@ void delivery_cleanup(struct delivery *d, const struct cleanup_order *order)
     d->cleanup = *order;
 }
 
+void delivery_prune(struct delivery *d, const struct image_prune_order *order)
+{
+    d->prune = *order;
+}
+
+void delivery_ack_prunes(struct delivery *d, uint64_t up_to)
+{
+    raise_to(&d->prunes, up_to);
+}
+
+static void drop_images(struct delivery *d)
+{
+    image_orders_fini(&d->images.whole);
+    d->images = (struct delivery_images){.taken = 0};
+}
+
+void delivery_images(struct delivery *d, const struct image_orders *whole)
+{
+    drop_images(d);
+    image_orders_copy(&d->images.whole, whole);
+}
+
 void delivery_certificate(struct delivery *d, uint8_t *der, size_t len)
 {
     d->certificate = der;
@@ -128,6 +151,15 @@ static void settle_acks(struct delivery *d, bool taken)
     d->ack_count = kept;
 }
 
+static void settle_images(struct delivery *d, bool taken)
+{
+    if (taken && d->images.sent)
+        d->images.taken = d->images.told;
+    if (taken && d->images.sent && d->images.taken == d->images.whole.count)
+        drop_images(d);
+    d->images.sent = false;
+}
+
 void delivery_polled(struct delivery *d, uint64_t now, uint64_t taken)
 {
     bool all = taken == d->number;
@@ -136,8 +168,10 @@ void delivery_polled(struct delivery *d, uint64_t now, uint64_t taken)
     d->certificate_number = 0;
     settle_desired(d, all, now - d->told_ms);
     settle_acks(d, all);
+    settle_images(d, all);
     if (!all)
-        d->violations.told = d->samples.told = d->cleanups.told = d->cleanup_told = 0;
+        d->violations.told = d->samples.told = d->cleanups.told = d->prunes.told = d->cleanup_told =
+            d->prune_told = 0;
 }
 
 /* --- what is told --- */
@@ -150,7 +184,8 @@ static bool owes_up_to(const struct delivery_up_to *numbers)
 bool delivery_owes(const struct delivery *d)
 {
     return d->desired_count || d->ack_count || owes_up_to(&d->violations) || owes_up_to(&d->samples) ||
-           owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told ||
+           owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told || owes_up_to(&d->prunes) ||
+           d->prune.number != d->prune_told || (d->images.whole.number && !d->images.sent) ||
            (d->certificate && !d->certificate_number);
 }
 
@@ -186,6 +221,23 @@ static uint64_t take_up_to(struct delivery_up_to *numbers)
     return numbers->told = numbers->acked;
 }
 
+/* The next piece; the update borrows it. Logins come with the first one. */
+static void take_images(struct delivery *d, struct image_orders *out)
+{
+    const struct image_orders *whole = &d->images.whole;
+    size_t at = d->images.taken, rest = whole->count - at;
+    if (!whole->number)
+        return;
+    *out = (struct image_orders){.number = whole->number, .first = !at};
+    out->count = rest < NODE_IMAGE_PIECE_MAX ? rest : NODE_IMAGE_PIECE_MAX;
+    out->order = whole->order + at;
+    out->last = out->count == rest;
+    out->login = at ? NULL : whole->login;
+    out->logins = at ? 0 : whole->logins;
+    d->images.told = at + out->count;
+    d->images.sent = true;
+}
+
 static size_t at_most(size_t count)
 {
     return count < NODE_UPDATE_MAX ? count : NODE_UPDATE_MAX;
@@ -193,7 +245,7 @@ static size_t at_most(size_t count)
 
 void delivery_tell(struct delivery *d, uint64_t now, struct node_update *update)
 {
-    *update = (struct node_update){.number = ++d->number, .cleanup = d->cleanup};
+    *update = (struct node_update){.number = ++d->number, .cleanup = d->cleanup, .prune = d->prune};
     d->told_ms = now;
     update->desired_states = mem_zalloc((at_most(d->desired_count) + 1) * sizeof *update->desired_states);
     update->acks = mem_zalloc((at_most(d->ack_count) + 1) * sizeof *update->acks);
@@ -206,6 +258,9 @@ void delivery_tell(struct delivery *d, uint64_t now, struct node_update *update)
     update->certificate_len = d->certificate ? d->certificate_len : 0;
     d->certificate_number = d->certificate ? update->number : 0;
     d->cleanup_told = d->cleanup.number;
+    d->prune_told = d->prune.number;
+    update->prunes_acked = take_up_to(&d->prunes);
+    take_images(d, &update->images);
 }
 
 void delivery_told(struct node_update *update)

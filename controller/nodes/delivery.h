@@ -30,9 +30,16 @@ struct delivery {
     size_t ack_count;
     struct delivery_up_to {
         uint64_t acked, told;
-    } violations, samples, cleanups; /* numbers up to which the node may forget its items */
+    } violations, samples, cleanups, prunes; /* numbers up to which the node may forget its items */
     struct cleanup_order cleanup;
     uint64_t cleanup_told;
+    struct image_prune_order prune;
+    uint64_t prune_told;
+    struct delivery_images {
+        struct image_orders whole; /* number 0: no set waits */
+        size_t taken, told;        /* orders that the node took; that it has with the piece on its way */
+        bool sent;                 /* a piece is on its way */
+    } images;
     uint8_t *certificate; /* the new certificate to send; NULL: none */
     size_t certificate_len;
     uint64_t certificate_number; /* number of the update that carried it; 0: not sent yet */
@@ -53,6 +60,14 @@ void delivery_ack_cleanups(struct delivery *d, uint64_t up_to);
 
 /* A newer order replaces one that still waits. */
 void delivery_cleanup(struct delivery *d, const struct cleanup_order *order);
+
+/* A newer order to prune images replaces one that still waits. */
+void delivery_prune(struct delivery *d, const struct image_prune_order *order);
+void delivery_ack_prunes(struct delivery *d, uint64_t up_to);
+
+/* All orders about images, copied; they are told in pieces, and replace a set that still waits. number: of
+ * the set, not 0, and another than before. */
+void delivery_images(struct delivery *d, const struct image_orders *whole);
 
 /* Takes der. Only while there is none. */
 void delivery_certificate(struct delivery *d, uint8_t *der, size_t len);

@@ -93,6 +93,8 @@ static void welcome(struct node_link *link, struct msglink_token *token, struct 
     answer.welcome.lease_ms = link->lease_ms;
     answer.welcome.settings = link->settings;
     answer.welcome.streams = true;
+    answer.welcome.images = link->ops.on_images != NULL;
+    memcpy(answer.welcome.process, link->process, sizeof answer.welcome.process);
     session_reply(link, token, s, request, &answer);
 }
 

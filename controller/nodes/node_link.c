@@ -30,6 +30,8 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
     s->samples_dropped = m->report.samples_dropped;
     s->violations_dropped = m->report.violations_dropped;
     s->logs_lost = m->report.logs_lost;
+    s->starts_waiting = m->report.starts_waiting;
+    s->starts_wait_ms = m->report.starts_wait_ms;
     session_note_faults(link, node, &m->faults);
     link->stats.items_untold += m->report.left_out;
     if (m->report.left_out)
@@ -40,6 +42,10 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_violations(link->owner, node, m->report.violations, m->report.violation_count);
     if (m->report.cleanup_count)
         link->ops.on_cleanups(link->owner, node, m->report.cleanups, m->report.cleanup_count);
+    if (link->ops.on_images && (m->report.images.number || m->report.images.count))
+        link->ops.on_images(link->owner, node, &m->report.images);
+    if (link->ops.on_prunes && m->report.prune_count)
+        link->ops.on_prunes(link->owner, node, m->report.prunes, m->report.prune_count);
     if (m->report.status_count)
         link->ops.on_statuses(link->owner, node, m->report.statuses, m->report.status_count);
 }
@@ -98,10 +104,9 @@ static bool on_listener(void *arg, const struct tls_who *who)
     return link->ops.allowed(link->owner, who);
 }
 
-static void on_message(void *arg, const struct msglink_peer *peer, struct msglink_token *token,
-                       const uint8_t *bytes, size_t len)
+static void handle(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
+                   const uint8_t *bytes, size_t len)
 {
-    struct node_link *link = arg;
     struct node_message m;
     struct err e;
     link->stats.messages_in++;
@@ -133,6 +138,24 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
         session_refuse(link, token, m.request, NODE_REFUSED_MALFORMED,
                        "an agent does not send this kind of message");
     node_message_fini(&m);
+}
+
+/* A message is a few items at most, and nothing in its handling waits. */
+const struct histogram_bounds node_link_bounds = {
+    {50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 1000000}};
+
+static void on_message(void *arg, const struct msglink_peer *peer, struct msglink_token *token,
+                       const uint8_t *bytes, size_t len)
+{
+    struct node_link *link = arg;
+    uint64_t begun_us = loop_now_us();
+    handle(link, peer, token, bytes, len);
+    histogram_add(&link->handling, &node_link_bounds, loop_now_us() - begun_us);
+}
+
+const struct histogram *node_link_handling(const struct node_link *link)
+{
+    return &link->handling;
 }
 
 /* The ticket is the session's id, which only its own node was told. Its certificate may be a renewed one. */
@@ -291,6 +314,26 @@ void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, v
     }
 }
 
+void node_link_certificates(const struct node_link *link, node_link_certificate_cb *cb, void *arg)
+{
+    struct session *s, *next;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved && !s->delivery.certificate)
+            cb(arg, s->node, s->ends_s);
+    }
+}
+
+void node_link_waiting(const struct node_link *link, node_link_waiting_cb *cb, void *arg)
+{
+    struct session *s, *next;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved)
+            cb(arg, s->node, s->starts_waiting, s->starts_wait_ms);
+    }
+}
+
 bool node_link_cleanup(struct node_link *link, const char *node, const struct cleanup_order *order)
 {
     struct session *s = session_of_node(link, node);
@@ -307,6 +350,35 @@ void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t u
     if (!s)
         return;
     delivery_ack_cleanups(&s->delivery, up_to);
+    nudge(link, s);
+}
+
+bool node_link_images(struct node_link *link, const char *node, const struct image_orders *whole)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s)
+        return false;
+    delivery_images(&s->delivery, whole);
+    nudge(link, s);
+    return true;
+}
+
+bool node_link_prune(struct node_link *link, const char *node, const struct image_prune_order *order)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s)
+        return false;
+    delivery_prune(&s->delivery, order);
+    nudge(link, s);
+    return true;
+}
+
+void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_to)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s)
+        return;
+    delivery_ack_prunes(&s->delivery, up_to);
     nudge(link, s);
 }
 
@@ -407,6 +479,7 @@ int node_link_new(struct node_link **out, struct loop *loop, const struct node_l
                                .cluster = mem_strdup(conf->cluster),
                                .secrets = conf->secrets,
                                .lease_ms = conf->lease_ms ? conf->lease_ms : NODE_LINK_LEASE_MS};
+    pki_random(link->process, sizeof link->process);
     take_settings(link, conf->settings);
     int rc = pki_ca_load(&link->ca, conf->ca_file, err);
     if (!rc)

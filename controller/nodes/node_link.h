@@ -15,6 +15,7 @@
 #ifndef CORRAL_CONTROLLER_NODES_NODE_LINK_H
 #define CORRAL_CONTROLLER_NODES_NODE_LINK_H
 
+#include "common/base/histogram.h"
 #include "common/base/err.h"
 #include "common/io/loop.h"
 #include "common/io/msglink.h"
@@ -53,7 +54,7 @@ struct node_link_stats {
     struct msglink_stats port;          /* since start */
 };
 
-/* Every array is borrowed for the call. All members are needed. */
+/* Every array is borrowed for the call. All members are needed where nothing else is said. */
 struct node_link_ops {
     /* Whether the holder of this certificate of our CA may connect and join as the node that it names. */
     bool (*allowed)(void *owner, const struct tls_who *who);
@@ -87,6 +88,12 @@ struct node_link_ops {
                           size_t count);
     /* The results of cleanups; a node repeats them until node_link_ack_cleanups. */
     void (*on_cleanups)(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
+    /*
+     * What a node says of its images (a piece of all of them, or some), and what came of prunes, which it
+     * repeats until node_link_ack_prunes. Both may be NULL: nodes then say nothing of images.
+     */
+    void (*on_images)(void *owner, const char *node, const struct node_images *images);
+    void (*on_prunes)(void *owner, const char *node, const struct image_prune_report *reports, size_t count);
     /*
      * Items of the node's messages that were left out, by the node or by us; first: a sentence about the
      * first of them.
@@ -135,6 +142,18 @@ void node_link_ack_samples(struct node_link *link, const char *node, uint64_t up
 bool node_link_cleanup(struct node_link *link, const char *node,
                        const struct cleanup_order *order) MUST_CHECK;
 
+/*
+ * All orders about images for a node whose facts say `images`: copied. Their number is not 0. They
+ * replace what was sent before; the owner sends them again in on_session. False where the node has no
+ * session.
+ */
+bool node_link_images(struct node_link *link, const char *node, const struct image_orders *whole) MUST_CHECK;
+
+/* As node_link_cleanup and node_link_ack_cleanups, for the same nodes. */
+bool node_link_prune(struct node_link *link, const char *node,
+                     const struct image_prune_order *order) MUST_CHECK;
+void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_to);
+
 /* Acknowledges cleanup reports up to this number. Does nothing without a session. */
 void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t up_to);
 
@@ -155,6 +174,10 @@ void node_link_set_settings(struct node_link *link, const struct string_list *se
 
 struct node_link_stats node_link_stats(const struct node_link *link);
 
+/* How long the loop was busy with each message of a node. Borrowed. */
+extern const struct histogram_bounds node_link_bounds;
+const struct histogram *node_link_handling(const struct node_link *link);
+
 /*
  * Calls cb for each node in session with the numbers of samples and violations that it says it had to drop,
  * ever, and of logs that its agent could not keep, since that was started.
@@ -162,5 +185,15 @@ struct node_link_stats node_link_stats(const struct node_link *link);
 typedef void node_link_dropped_cb(void *arg, const char *node, uint64_t samples, uint64_t violations,
                                   uint64_t logs);
 void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, void *arg);
+
+/* When the certificates of the nodes in session end, in Unix time; without those for which a new one is on
+ * its way. */
+typedef void node_link_certificate_cb(void *arg, const char *node, int64_t ends_s);
+void node_link_certificates(const struct node_link *link, node_link_certificate_cb *cb, void *arg);
+
+/* Calls cb for each node in session with its starts that wait for a turn, and the longest wait, by its last
+ * report. */
+typedef void node_link_waiting_cb(void *arg, const char *node, uint64_t starts, uint64_t longest_ms);
+void node_link_waiting(const struct node_link *link, node_link_waiting_cb *cb, void *arg);
 
 #endif

@@ -28,6 +28,7 @@ struct session {
     struct msglink_token *parked; /* its poll, held open while there is nothing to send */
     uint64_t parked_ms, request;
     uint64_t samples_dropped, violations_dropped, logs_lost; /* as the node reports */
+    uint64_t starts_waiting, starts_wait_ms;
     struct delivery delivery;
     UT_hash_handle hh; /* by id */
 };
@@ -42,10 +43,12 @@ struct node_link {
     struct secrets *const *secrets; /* NULL: there are none */
     struct pki_ca *ca;
     uint64_t epoch;
-    struct msglink_server *server; /* NULL: stopped */
+    uint8_t process[NODE_PROCESS_LEN]; /* random: tells this process from another that leads */
+    struct msglink_server *server;     /* NULL: stopped */
     struct session *sessions;
     struct timer tick;
     struct node_link_stats stats;
+    struct histogram handling;
 };
 
 /* Frees it; no callback. */

@@ -26,3 +26,16 @@ void ops_audit_list(void *owner, struct api_call *call)
 {
     ops_read(owner, call, read_audit);
 }
+
+static void verify_audit(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg)
+{
+    char after[96];
+    bool goes_on = http_query_get(call->exchange, "after", after, sizeof after);
+    db_audit_verify_part(c->reads, goes_on ? after : NULL, cb, arg);
+}
+
+/* What it reads is bounded in time: a long chain is verified by several calls. */
+void ops_audit_verify(void *owner, struct api_call *call)
+{
+    ops_read(owner, call, verify_audit);
+}

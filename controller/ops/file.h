@@ -9,6 +9,7 @@
 #define FILE_TRANSFER_MS ((uint64_t)6 * 3600 * 1000)
 #define FILE_TREE_MS     600000u
 #define FILE_SHORT_MS    60000u
+#define FILE_ENDLESS_MS  ((uint64_t)366 * 86400000) /* longer than a sandbox lives */
 
 /*
  * Takes the parameter path into open->file, and finds the sandbox and its node. Otherwise answers the call,

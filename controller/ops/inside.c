@@ -81,10 +81,27 @@ static bool is_running(struct api_call *call, enum sandbox_state state)
     return false;
 }
 
+/*
+ * While this controller does not lead, it opens streams only on connections that nodes left to it, and
+ * changes no state of a sandbox.
+ */
+static bool is_reached(struct controller *c, struct api_call *call, const struct cluster_state_view *view)
+{
+    const char *why = view->state == SANDBOX_PAUSED && resumes(call)
+                          ? "the sandbox is paused, and cannot be resumed while the database is away"
+                      : !stream_hub_reaches(leader_streams(c->leader), view->node)
+                          ? "the database is away, and the sandbox's node is not connected here now"
+                          : NULL;
+    if (leader_ready(c->leader) || !why)
+        return true;
+    ops_fail(call, ERR_DATABASE_UNAVAILABLE, why);
+    return false;
+}
+
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1])
 {
-    const struct cluster_state *cluster = leader_state(c->leader);
+    const struct cluster_state *cluster = leader_known(c->leader);
     struct cluster_state_view view;
     bool good, wants = ops_wants_entry(call, &good);
     if (!good || !ops_sandbox_id(call, id))
@@ -103,6 +120,8 @@ bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *
         ops_fail_foreign(call);
         return false;
     }
+    if (!is_reached(c, call, &view))
+        return false;
     if (view.state == SANDBOX_PAUSED && resumes(call)) {
         ops_resume_first(c, call, id);
         return false;

@@ -58,3 +58,27 @@ void ops_key_delete(void *owner, struct api_call *call)
     struct db_actor actor = ops_actor(call);
     db_key_revoke(c->pool, call->param[0], call->param[1], &actor, on_key_revoked, ops_call_new(c, call));
 }
+
+/* --- one's own --- */
+
+void ops_own_key_create(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    char id[31];
+    ops_new_id("key_", id);
+    db_own_key_create(c->pool, id, call->body, &actor, on_key_created, ops_call_new(c, call));
+}
+
+void ops_own_key_list(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    db_key_list(c->pool, call->caller.user_id, ops_cursor(call), call->limit, ops_answer_page, call);
+}
+
+void ops_own_key_delete(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_own_key_revoke(c->pool, call->param[0], &actor, on_key_revoked, ops_call_new(c, call));
+}

@@ -215,7 +215,7 @@ static void read_logs(struct controller *c, struct api_call *call, const struct 
 void ops_sandbox_logs(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    const struct cluster_state *cluster = leader_state(c->leader);
+    const struct cluster_state *cluster = leader_known(c->leader);
     struct cluster_state_view view;
     struct sandbox_id id;
     bool good, wants = ops_wants_entry(call, &good);

@@ -15,6 +15,7 @@ struct db_actor ops_actor(const struct api_call *call)
                              .key_id = call->caller.key_id,
                              .address = http_address(call->exchange),
                              .request_id = call->request_id,
+                             .trace = &call->trace,
                              .idempotency_key = call->idempotency_key,
                              .if_match = call->if_match};
     if (actor.idempotency_key) {
@@ -112,8 +113,19 @@ struct ops_call *ops_call_new(struct controller *c, struct api_call *call)
 void ops_key_changed(struct controller *c, const char *prefix)
 {
     api_forget_key(c->api, prefix);
+    if (c->metrics_api)
+        api_forget_key(c->metrics_api, prefix);
     key_watch_changed(c->keys, prefix);
-    port_server_changed(c->ports);
+    port_server_changed(c->ports, prefix);
+}
+
+void ops_keys_doubted(struct controller *c)
+{
+    api_doubt_keys(c->api);
+    if (c->metrics_api)
+        api_doubt_keys(c->metrics_api);
+    key_watch_changed(c->keys, "*");
+    port_server_changed(c->ports, "*");
 }
 
 void ops_tenant_changed(void *arg, int code, const struct err *e, const char *json)

@@ -37,6 +37,9 @@ typedef void ops_end_reason_cb(void *arg, const char *reason);
 void ops_end_reason(struct controller *controller, const struct sandbox_id *id, ops_end_reason_cb *cb,
                     void *arg);
 
+/* How large the warm pool is to be, by this configuration. */
+struct warm_policy ops_warm_policy(const struct ctl_conf *conf);
+
 /* A new id: "usr_" or "key_" and 26 characters. */
 void ops_new_id(const char prefix[static 4], char out[static 31]);
 
@@ -46,6 +49,9 @@ void ops_new_id(const char prefix[static 4], char out[static 31]);
  */
 typedef void ops_read_fn(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg);
 void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run);
+
+/* image.c: answers the prunes that wait for nodes; call before freeing the pool. */
+void ops_image_prunes_end(struct controller *c);
 
 /* Answers the reads that wait for their turn; call before freeing the pool of reads. */
 void ops_end_reads(struct controller *c);
@@ -92,6 +98,10 @@ bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *
 void ops_note_act(struct controller *c, const struct api_call *call, const struct sandbox_id *id,
                   const char *program, const char *path, const char *path_to);
 
+/* sandbox_read.c: looks the path's sandbox up, live or ended: cb gets an ops_call that it frees, with the
+ * sandbox's id; code ERR_NOT_FOUND where the caller may not see it. */
+void ops_with_owner(struct controller *c, struct api_call *call, db_json_cb *cb);
+
 /* sandbox_read.c: what a live sandbox uses, as JSON. False: there is no sample of the last seconds. */
 bool ops_stats_now(struct controller *c, const struct sandbox_id *id, const struct cluster_state_view *view,
                    char out[static STATS_JSON_MAX]);
@@ -130,6 +140,9 @@ struct ops_call *ops_call_new(struct controller *c, struct api_call *call);
  * on in its name is checked.
  */
 void ops_key_changed(struct controller *c, const char *prefix);
+
+/* Notices of changed keys may have been lost: all are read again, but known ones are not forgotten. */
+void ops_keys_doubted(struct controller *c);
 
 /*
  * Answers an ops_call and frees it. The change may concern cached limits or keys, so all cached keys are

@@ -17,4 +17,7 @@
 /* The table, as the API takes it. */
 extern const struct api_routes ops_routes;
 
+/* Those of its rows that the listener of metrics serves: HEALTHZ, READYZ and METRICS. */
+extern const struct api_routes ops_metrics_routes;
+
 #endif

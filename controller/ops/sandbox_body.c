@@ -1,9 +1,9 @@
 #include "controller/ops/sandbox_body.h"
 
 #include "common/base/mem.h"
+#include "common/base/text_form.h"
 #include "controller/ops/routes.h"
 
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +22,8 @@
 
 static const char *image(const char *text)
 {
-    regex_t form;
-    if (regcomp(&form, IMAGE, REG_EXTENDED | REG_NOSUB))
-        abort();
-    int rc = regexec(&form, text, 0, NULL, 0);
-    regfree(&form);
-    return rc ? "must be the name of an image, such as corral-base:latest" : NULL;
+    static struct text_form form = TEXT_FORM(IMAGE);
+    return text_form_fits(&form, text) ? NULL : "must be the name of an image, such as corral-base:latest";
 }
 
 static const struct field_rule image_rule = {IMAGE, image, 0};

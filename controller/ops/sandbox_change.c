@@ -20,6 +20,7 @@ struct change_call {
     struct sandbox_id id;
     enum desired desired;
     bool goes_on;        /* with what needed it: ops_resume_first */
+    struct key_use use;  /* while it waits to go on */
     uint64_t generation; /* before the change */
 };
 
@@ -31,6 +32,12 @@ static struct change_call *change_call_new(struct controller *c, struct api_call
     p->call = call;
     p->id = *id;
     return p;
+}
+
+static void change_call_free(struct change_call *p)
+{
+    key_use_end(&p->use);
+    free(p);
 }
 
 static bool find_view(const struct change_call *p, struct cluster_state_view *view)
@@ -96,10 +103,21 @@ static void answer_not_yet(struct change_call *p)
         answer_later(p);
 }
 
+/* What was asked for under a key that ends meanwhile is not begun. The change itself goes on. */
+static void on_key_ended(void *arg, int code, const char *text)
+{
+    struct change_call *p = arg;
+    ops_fail(p->call, code, text);
+    p->call = NULL;
+}
+
 static void on_settled(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct change_call *p = arg;
-    if (reached && state == state_of(p->desired))
+    key_use_end(&p->use);
+    if (!p->call)
+        ; /* answered already */
+    else if (reached && state == state_of(p->desired))
         answer_done(p, json);
     else if (reached && sandbox_state_terminal(state))
         ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before the change was carried out");
@@ -108,15 +126,20 @@ static void on_settled(void *arg, bool reached, enum sandbox_state state, const 
                  "another change of the sandbox was requested before this one was carried out");
     else if (!ops_fail_unwritten(p->controller, p->call, "the change is requested"))
         answer_not_yet(p);
-    free(p);
+    change_call_free(p);
 }
 
 static void on_desired(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct change_call *p = arg;
+    if (!p->call) {
+        change_call_free(p);
+        return;
+    }
     if (code) {
         api_answer_err(p->call, e);
     } else if (row->state == state_of(p->desired)) {
+        key_use_end(&p->use);
         answer_done(p, row->json);
     } else {
         bool waits = p->goes_on || !p->call->respond_async;
@@ -129,7 +152,7 @@ static void on_desired(void *arg, int code, const struct err *e, const struct sa
         else
             api_answer_json(p->call, 202, NULL, row->json);
     }
-    free(p);
+    change_call_free(p);
 }
 
 void ops_resume_first(struct controller *c, struct api_call *call, const struct sandbox_id *id)
@@ -138,6 +161,7 @@ void ops_resume_first(struct controller *c, struct api_call *call, const struct 
     struct change_call *p = change_call_new(c, call, id);
     p->desired = DESIRED_RUNNING;
     p->goes_on = true;
+    key_use_begin(c->keys, &p->use, &call->caller, on_key_ended, p);
     leader_desired(c->leader, id->text, ops_owner(call), DESIRED_RUNNING, REASON_NONE, &actor, on_desired, p);
 }
 

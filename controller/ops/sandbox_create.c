@@ -19,7 +19,9 @@ struct create_call {
     struct api_call *call;
     struct sandbox_id id;
     uint64_t since_ms;
-    struct err refusal; /* answered where the request was not made before */
+    struct warm_class class;  /* image "": no member of the warm pool serves it */
+    struct err image_refusal; /* answered where the tier may not run the image */
+    struct err refusal;       /* answered where the request was not made before */
 };
 
 static struct create_call *create_call_new(struct controller *c, struct api_call *call)
@@ -30,13 +32,20 @@ static struct create_call *create_call_new(struct controller *c, struct api_call
     return p;
 }
 
+/* Keeps the answer for a repetition of the request, if one can be recognised. */
+static void keep_answer(const struct create_call *p, int status, const char *json)
+{
+    if (p->call->idempotency_key)
+        db_idempotency_answer(p->controller->pool, p->id.text, status, json);
+}
+
 #define LOCATION "Location: /sandbox/%s\r\n"
 
 static void created(struct create_call *p, const char *json)
 {
     char location[64];
     snprintf(location, sizeof location, LOCATION, p->id.text);
-    db_idempotency_answer(p->controller->pool, p->id.text, 201, json);
+    keep_answer(p, 201, json);
     api_answer_json(p->call, 201, location, json);
 }
 
@@ -85,7 +94,8 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
 {
     struct create_call *p = arg;
     if (reached && state == SANDBOX_FAILED) {
-        db_idempotency_forget(p->controller->pool, p->id.text);
+        if (p->call->idempotency_key)
+            db_idempotency_forget(p->controller->pool, p->id.text);
         db_sandbox_state(p->controller->pool, p->id.text, on_failure, p);
         return;
     }
@@ -101,7 +111,7 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
 
 static void accepted(struct create_call *p, const char *json)
 {
-    db_idempotency_answer(p->controller->pool, p->id.text, 202, json);
+    keep_answer(p, 202, json);
     api_answer_json(p->call, 202, NULL, json);
     free(p);
 }
@@ -163,6 +173,8 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     switch (r->outcome) {
     case DB_ADMITTED:
         rates_created(&p->controller->rates, loop_now_ms());
+        if (p->class.image[0])
+            leader_asked_for(p->controller->leader, &p->class, p->call->caller.user_id);
         p->id = r->row.desired.id;
         if (p->call->respond_async)
             accepted(p, r->row.json);
@@ -181,6 +193,9 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     case DB_ADMIT_MISMATCH:
         ops_fail(p->call, ERR_IDEMPOTENCY_MISMATCH,
                  "this Idempotency-Key was used with another body; use a new one");
+        break;
+    case DB_ADMIT_IMAGE:
+        answer_refusal(p->call, &p->image_refusal);
         break;
     case DB_ADMIT_NO_CALLER:
         ops_fail(p->call, ERR_UNAUTHENTICATED, "the API key was revoked");
@@ -254,25 +269,80 @@ static void refuse_if_new(struct controller *c, struct api_call *call, const str
     db_idempotency_find(c->pool, call->caller.key_id, call->idempotency_key, sum, on_refused, p);
 }
 
-static void admit(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+static struct place_request wish_of(const struct sandbox_request *r, const struct limit_set *resolved)
+{
+    return (struct place_request){.limits = limits_of(resolved),
+                                  .region = r->region,
+                                  .labels = r->node_labels,
+                                  .runtime = r->spec.runtime,
+                                  .enforce = ENFORCE_ALL};
+}
+
+/*
+ * The image of a create: its whole name, and the name by which nodes start it, which says the digest where
+ * that is known. So every node runs the same, whatever its registry says by then.
+ */
+struct create_image {
+    char ref[IMAGE_REF_FULL_MAX], digest[72], exact[IMAGE_REF_FULL_MAX];
+    bool any_tier; /* it is the base image */
+};
+
+static struct create_image image_of(const struct controller *c, const struct image_ref *ref, bool is_base)
+{
+    struct create_image image = {.any_tier = is_base};
+    struct image_ref exact = *ref;
+    image_ref_full(ref, image.ref);
+    if (!exact.digest[0] && !is_base) /* the warm pool's of the base image are made by its name */
+        snprintf(exact.digest, sizeof exact.digest, "%s", leader_image_digest(c->leader, image.ref));
+    strcpy(image.digest, exact.digest);
+    image_ref_full(&exact, image.exact);
+    return image;
+}
+
+/* What a member of the warm pool that serves it is made of. */
+static struct warm_class class_of(const struct api_call *call, const struct create_image *image,
+                                  const struct limit_set *resolved)
+{
+    const struct sandbox_request *r = call->request;
+    struct warm_class class = {.storage_bytes = limits_of(resolved).storage_bytes,
+                               .shm_bytes = r->spec.shm_bytes};
+    strcpy(class.image, image->exact);
+    return class;
+}
+
+/* The id of a member of the warm pool where one is like it, else a new one. */
+static struct sandbox_id choose_id(struct controller *c, const struct api_call *call,
+                                   const struct warm_class *class, const struct limit_set *resolved,
+                                   bool *warm)
+{
+    struct place_request wish = wish_of(call->request, resolved);
+    return leader_choose_id(c->leader, &wish, class, call->caller.warm_starts, warm);
+}
+
+static void admit(struct controller *c, struct api_call *call, const struct sandbox_id *id, bool warm,
+                  const struct warm_class *class, const struct create_image *image,
                   const struct limit_set *resolved, const uint8_t *spec, size_t spec_len)
 {
     struct sandbox_request *r = call->request;
     struct db_admit_request request = {.id = id->text,
+                                       .warm = warm,
                                        .actor = ops_actor(call),
                                        .asked = r,
+                                       .image_ref = image->ref,
+                                       .image_digest = image->digest,
+                                       .any_tier = image->any_tier,
                                        .limits = limits_of(resolved),
                                        .lifetime_seconds = resolved->value[LIMIT_LIFETIME_SECONDS],
                                        .spec = spec,
                                        .spec_len = spec_len,
                                        .env_key = r->spec.sealed_env ? secrets_sealing_id(c->secrets) : ""};
-    struct place_request wish = {.limits = request.limits,
-                                 .region = r->region,
-                                 .labels = r->node_labels,
-                                 .runtime = r->spec.runtime,
-                                 .enforce = ENFORCE_ALL};
+    struct place_request wish = wish_of(r, resolved);
     struct create_call *p = create_call_new(c, call);
     p->since_ms = loop_now_ms();
+    (void)err_set(&p->image_refusal, ERR_REGISTRY_NOT_ALLOWED,
+                  "images like %.200s are not allowed on your tier, %s", r->spec.image, call->caller.tier);
+    if (call->caller.warm_starts && warm_serves(&wish))
+        p->class = *class;
     leader_create(c->leader, &request, &wish, on_admitted, p);
 }
 
@@ -280,14 +350,11 @@ static void admit(struct controller *c, struct api_call *call, const struct sand
  * Packs the spec with the full name of the image, since Docker would first take a short name for an image id.
  * The sandbox shows the name that was requested.
  */
-static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct err *e)
+static int pack(struct sandbox_spec *spec, struct create_image *image, uint8_t **bytes, size_t *len,
+                struct err *e)
 {
-    struct image_ref ref;
-    char full[IMAGE_REF_FULL_MAX], *asked = spec->image;
-    if (!image_ref_parse(asked, &ref))
-        return err_set(e, ERR_INVALID, "image: is not the name of an image");
-    image_ref_full(&ref, full);
-    spec->image = full;
+    char *asked = spec->image;
+    spec->image = image->exact;
     int rc = sandbox_spec_pack(spec, bytes, len, e);
     spec->image = asked;
     return rc;
@@ -304,17 +371,18 @@ static int seal(const struct secrets *secrets, const struct sandbox_id *id, stru
     return spec_env_seal(secrets, id->text, spec, e);
 }
 
-/* Checks the image's registry. The base image may be from any registry. */
-static int check_registry(const struct ctl_conf *conf, const char *image, struct err *e)
+/* Reads the image's name into *ref and checks its registry. The base image may be from any registry. */
+static int check_registry(const struct ctl_conf *conf, const char *image, struct image_ref *ref,
+                          bool *is_base, struct err *e)
 {
-    struct image_ref ref, base;
-    if (!image_ref_parse(image, &ref))
+    struct image_ref base;
+    if (!image_ref_parse(image, ref))
         return err_set(e, ERR_INVALID, "image: is not the name of an image");
-    bool is_base = image_ref_parse(conf->base_image, &base) && image_ref_is(&ref, conf->base_image);
-    if (is_base || image_ref_allowed(&ref, conf->registries))
+    *is_base = image_ref_parse(conf->base_image, &base) && image_ref_is(ref, conf->base_image);
+    if (*is_base || image_ref_allowed(ref, conf->registries))
         return 0;
     return err_set(e, ERR_REGISTRY_NOT_ALLOWED, "images of the registry %s are not allowed here; allowed: %s",
-                   ref.registry, conf->registries);
+                   ref->registry, conf->registries);
 }
 
 /* Checks the size of /dev/shm: its content counts as the sandbox's memory. */
@@ -329,15 +397,29 @@ static int resolve_shm(uint64_t memory_bytes, uint64_t *shm_bytes, struct err *e
     return 0;
 }
 
+struct warm_policy ops_warm_policy(const struct ctl_conf *conf)
+{
+    struct limit_set defaults = defaults_of(conf);
+    struct warm_policy policy = {.min = conf->warm_min, .max = conf->warm_max};
+    struct image_ref base;
+    policy.base.storage_bytes = defaults.value[LIMIT_STORAGE_BYTES];
+    policy.base.shm_bytes = sandbox_default_shm(defaults.value[LIMIT_MEMORY_BYTES]);
+    if (image_ref_parse(conf->base_image, &base))
+        image_ref_full(&base, policy.base.image);
+    return policy;
+}
+
 void ops_sandbox_create(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct limit_set defaults = defaults_of(c->conf), fallback = fallback_of(c->conf), resolved;
     struct limit_set maxima = limit_maxima(&call->caller.tier_limits, &call->caller.overrides, &fallback);
     enum limit_kind field;
+    struct image_ref ref;
     struct err e;
     uint8_t *spec;
     size_t spec_len;
+    bool warm, is_base;
     struct sandbox_request *request = call->request;
     struct sandbox_spec *asked = &request->spec;
     if (!asked->image)
@@ -348,14 +430,20 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     }
     asked->levels = call->caller.levels;
     asked->user = mem_strdup(call->caller.user_id);
-    struct sandbox_id id = leader_new_id(c->leader);
-    if (check_registry(c->conf, asked->image, &e) ||
+    if (check_registry(c->conf, asked->image, &ref, &is_base, &e) ||
         limit_resolve(&request->asked, &defaults, &maxima, &resolved, &field, &e) ||
-        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &asked->shm_bytes, &e) ||
-        seal(c->secrets, &id, asked, &e) || pack(asked, &spec, &spec_len, &e)) {
+        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &asked->shm_bytes, &e)) {
         refuse_if_new(c, call, &e);
         return;
     }
-    admit(c, call, &id, &resolved, spec, spec_len);
+    struct create_image image = image_of(c, &ref, is_base);
+    struct warm_class class = class_of(call, &image, &resolved);
+    struct sandbox_id id = choose_id(c, call, &class, &resolved, &warm);
+    if (seal(c->secrets, &id, asked, &e) || pack(asked, &image, &spec, &spec_len, &e)) {
+        leader_return_id(c->leader, &id);
+        refuse_if_new(c, call, &e);
+        return;
+    }
+    admit(c, call, &id, warm, &class, &image, &resolved, spec, spec_len);
     free(spec);
 }

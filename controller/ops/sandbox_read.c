@@ -64,8 +64,7 @@ void ops_sandbox_show(void *owner, struct api_call *call)
         db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
 }
 
-/* Checks the owner first: cb gets the pending call with the sandbox, or a 404. */
-static void with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
+void ops_with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
 {
     struct sandbox_id id;
     if (!ops_sandbox_id(call, &id))
@@ -116,7 +115,7 @@ void ops_sandbox_stats(void *owner, struct api_call *call)
     struct sandbox_id id;
     struct cluster_state_view view;
     if (!sandbox_id_parse(call->param[0], &id) || !cluster || !cluster_state_find(cluster, &id, &view))
-        with_owner(c, call, on_stats_owner);
+        ops_with_owner(c, call, on_stats_owner);
     else if (of && strcmp(of, view.user))
         ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
     else
@@ -131,7 +130,10 @@ static void read_history(struct controller *c, struct api_call *call, db_page_cb
     http_query_get(call->exchange, "to", to, sizeof to);
     if (http_query_get(call->exchange, "step", step, sizeof step))
         seconds = strtoul(step, NULL, 10);
-    db_samples_history(c->reads, call->param[0], from, to, (uint32_t)seconds, cb, arg);
+    struct db_history_terms kept = {.sample_days = c->conf->keep_sample_days,
+                                    .minute_days = c->conf->keep_minute_days,
+                                    .hour_days = c->conf->keep_hour_days};
+    db_samples_history(c->reads, call->param[0], from, to, (uint32_t)seconds, &kept, cb, arg);
 }
 
 /* Called after the check of the owner. */
@@ -151,25 +153,5 @@ static void on_history_owner(void *arg, int code, const struct err *e, const cha
 
 void ops_sandbox_history(void *owner, struct api_call *call)
 {
-    with_owner(owner, call, on_history_owner);
-}
-
-static void on_events_owner(void *arg, int code, const struct err *e, const char *json)
-{
-    struct ops_call p = *(struct ops_call *)arg;
-    free(arg);
-    if (code) {
-        api_answer_err(p.call, e);
-        return;
-    }
-    struct db_event_filter filter = {.owner = ops_owner(p.call),
-                                     .sandbox_id = p.id.text,
-                                     .after = ops_cursor(p.call),
-                                     .limit = p.call->limit};
-    db_event_list(p.controller->pool, &filter, ops_answer_page, p.call);
-}
-
-void ops_sandbox_events(void *owner, struct api_call *call)
-{
-    with_owner(owner, call, on_events_owner);
+    ops_with_owner(owner, call, on_history_owner);
 }

@@ -5,17 +5,17 @@
 #include "common/http/websocket_handshake.h"
 #include "controller/api/api_stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EVERY_MS          1000
-#define STATS_STREAMS_MAX 1024
+#define EVERY_MS 1000
 
 struct stats_stream {
-    LIST_ENTRY(stats_stream) link;
     struct controller *controller;
     struct api_call *call;
     struct sandbox_id id;
+    char key_id[KEY_ID_MAX + 1];
     struct websocket *ws;
     struct timer timer;
     struct key_use key;
@@ -27,7 +27,7 @@ static void stats_stream_free(struct stats_stream *s)
 {
     timer_stop(&s->timer);
     key_use_end(&s->key);
-    LIST_REMOVE(s, link);
+    call_share_return(&s->controller->watch_shares, s->key_id);
     free(s);
 }
 
@@ -85,15 +85,6 @@ static void on_found(void *arg, int code, const struct err *e, const char *json)
         ops_fail(arg, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
 }
 
-static size_t count_of_key(const struct controller *c, const char *key_id)
-{
-    const struct stats_stream *s;
-    size_t count = 0;
-    LIST_FOREACH(s, &c->stats_streams, link)
-    count += !strcmp(s->call->caller.key_id, key_id);
-    return count;
-}
-
 /* Answers the call where it is refused. What an administrator sees of others ends with that role. */
 static bool may_begin(struct controller *c, struct api_call *call, struct sandbox_id *id)
 {
@@ -110,8 +101,8 @@ static bool may_begin(struct controller *c, struct api_call *call, struct sandbo
         ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
         return false;
     }
-    if (count_of_key(c, call->caller.key_id) >= STATS_STREAMS_MAX) {
-        ops_fail(call, ERR_TOO_MANY_STREAMS, "this key has 1024 streams of figures already");
+    if (!call_share_take(&c->watch_shares, call->caller.key_id, WATCHES_MAX)) {
+        ops_fail(call, ERR_TOO_MANY_STREAMS, "this key has 1024 streams of events and figures already");
         return false;
     }
     call->caller.needs_admin = !own;
@@ -141,7 +132,7 @@ void ops_stats_stream(void *owner, struct api_call *call)
     struct stats_stream *s = mem_zalloc(sizeof *s);
     *s = (struct stats_stream){.controller = c, .call = call, .id = id};
     s->ws = websocket_new(c->websockets, call->exchange, on_end, call, &ops, s);
-    LIST_INSERT_HEAD(&c->stats_streams, s, link);
+    snprintf(s->key_id, sizeof s->key_id, "%s", call->caller.key_id);
     key_use_begin(c->keys, &s->key, &call->caller, on_key_ended, s);
     if (!api_stream_upgrade(call, handshake.headers, &websocket_stream_ops, s->ws)) {
         websocket_drop(s->ws);

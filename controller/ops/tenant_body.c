@@ -3,6 +3,7 @@
  */
 #include "controller/ops/routes.h"
 
+#include "common/base/text_form.h"
 #include "common/model/sandbox_spec.h"
 
 #include <string.h>
@@ -15,6 +16,22 @@ static const char *tier_name(const char *text)
 }
 
 static const struct field_rule tier_rule = {"^[a-z][a-z0-9_-]*$", tier_name, 0};
+
+static const char *pattern_fault(const char *text)
+{
+    static struct text_form form = TEXT_FORM(
+        "^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?/[a-z0-9*][a-z0-9*._/-]*(:[A-Za-z0-9_*][A-Za-z0-9_.*-]*)?$");
+    return text_form_fits(&form, text) ? NULL
+                                       : "must be names of images with their registry, and * for any "
+                                         "characters, such as docker.io/library/*";
+}
+
+/* Which images users of a tier may run. */
+static const struct field_rule pattern_rule = {"^[a-z0-9][a-z0-9.:-]*/[^\\s]+$", pattern_fault, 0};
+#define TIER_IMAGES                                                                                          \
+    {                                                                                                        \
+        "images", FIELD_WORDS, 0, 64, NULL, &pattern_rule, false, true, NULL                                 \
+    }
 
 #define TIER_LIMIT(name, least, most)                                                                        \
     {                                                                                                        \
@@ -80,6 +97,7 @@ static const struct field tier[] = {
 #define LIMIT_TIME(KIND, name, least, most)       TIER_LIMIT(#name, least, most),
 #include "common/model/limit.def"
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+    TIER_IMAGES,
     TIER_VIOLATIONS,
 };
 
@@ -90,6 +108,7 @@ static const struct field tier_patch[] = {
 #define LIMIT_TIME(KIND, name, least, most)       TIER_LIMIT(#name, least, most),
 #include "common/model/limit.def"
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+    TIER_IMAGES,
     TIER_VIOLATIONS,
 };
 

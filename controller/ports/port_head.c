@@ -2,6 +2,7 @@
 
 #include "controller/ports/port_request.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -227,6 +228,14 @@ static bool is_attribute(struct piece p, const char *name)
     return len == p.len || p.at[len] == '=';
 }
 
+/* Whether the path begins with the prefix, as of servers that heed X-Forwarded-Prefix. */
+static bool is_below(struct piece path, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return len && path.len >= len && !memcmp(path.at, prefix, len) &&
+           (path.len == len || strchr("/?#", path.at[len]));
+}
+
 /* A cookie is of this host alone; where ports share it, of this port's paths alone. */
 static void add_cookie(struct text *out, struct piece value, const char *prefix)
 {
@@ -247,7 +256,8 @@ static void add_cookie(struct text *out, struct piece value, const char *prefix)
     if (first)
         return;
     text_add(out, "; Path=");
-    text_add(out, prefix);
+    if (!is_below(path, prefix))
+        text_add(out, prefix);
     if (path.len && path.at[0] == '/')
         add_piece(out, path);
     else
@@ -255,23 +265,76 @@ static void add_cookie(struct text *out, struct piece value, const char *prefix)
     text_add(out, "\r\n");
 }
 
-static void add_field(struct text *out, const struct field *f, const char *prefix)
+/* --- where it leads --- */
+
+/* Takes a URL apart: what is behind its host. False: it is none of HTTP. */
+static bool take_host(struct piece url, struct piece *host, struct piece *rest)
+{
+    size_t scheme = begins(url, "http://") ? 7 : begins(url, "https://") ? 8 : 0, len = scheme;
+    if (!scheme)
+        return false;
+    while (len < url.len && !strchr("/?#", url.at[len]))
+        len++;
+    *host = (struct piece){url.at + scheme, len - scheme};
+    *rest = (struct piece){url.at + len, url.len - len};
+    return true;
+}
+
+/* Whether a server that listens at this port inside means itself by this. */
+static bool is_inside(struct piece host, uint16_t port)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]", "0.0.0.0"};
+    char word[32];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(word, sizeof word, "%s:%u", names[i], (unsigned)port);
+        if (is(host, word) || (port == 80 && is(host, names[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Of another port's URL, too, nothing changes. */
+static bool is_of_a_port(struct piece path)
+{
+    return path.len >= PORT_PREFIX_MAX && begins(path, "/p/") && port_token_is(path.at + 3);
+}
+
+/* A path of the server inside is one below the prefix for the client, whatever the server takes its own host
+ * for. What begins with two slashes is another host's. */
+static void add_location(struct text *out, struct piece value, const struct port_outside *outside)
+{
+    struct piece host, path = value;
+    bool absolute = take_host(value, &host, &path), is_path = path.len && path.at[0] == '/';
+    bool ours = absolute ? is_inside(host, outside->port) ||
+                               (outside->prefix[0] && outside->host && is(host, outside->host))
+                         : is_path;
+    if (!ours || (is_path && path.len > 1 && strchr("/\\", path.at[1]))) {
+        add_piece(out, value);
+        return;
+    }
+    if (!is_of_a_port(path))
+        text_add(out, outside->prefix);
+    if (!is_path)
+        text_add(out, "/");
+    add_piece(out, path);
+}
+
+static void add_field(struct text *out, const struct field *f, const struct port_outside *outside)
 {
     if (is(f->name, "set-cookie")) {
-        add_cookie(out, f->value, prefix);
+        add_cookie(out, f->value, outside->prefix);
         return;
     }
     add_piece(out, f->name);
     text_add(out, ": ");
-    /* A path of the server inside is one below the prefix for the client. */
-    if (is(f->name, "location") && f->value.len && f->value.at[0] == '/' &&
-        (f->value.len == 1 || (f->value.at[1] != '/' && f->value.at[1] != '\\')))
-        text_add(out, prefix);
-    add_piece(out, f->value);
+    if (is(f->name, "location"))
+        add_location(out, f->value, outside);
+    else
+        add_piece(out, f->value);
     text_add(out, "\r\n");
 }
 
-static void hand_on(const struct fields *all, const char *prefix, struct text *out)
+static void hand_on(const struct fields *all, const struct port_outside *outside, struct text *out)
 {
     static const char *const never[] = {"connection", "keep-alive", "proxy-connection",  "proxy-authenticate",
                                         "te",         "trailer",    "transfer-encoding", "content-length",
@@ -288,12 +351,12 @@ static void hand_on(const struct fields *all, const char *prefix, struct text *o
                                          NULL};
     for (size_t i = 0; i < all->count; i++) {
         const struct field *f = &all->field[i];
-        if (is_one_of(f->name, never) || (prefix[0] && is_one_of(f->name, shared)) ||
+        if (is_one_of(f->name, never) || (outside->prefix[0] && is_one_of(f->name, shared)) ||
             is_of_connection(all, f->name))
             continue;
-        add_field(out, f, prefix);
+        add_field(out, f, outside);
     }
-    if (prefix[0])
+    if (outside->prefix[0])
         text_add(out, SHARED_HEADERS);
 }
 
@@ -323,7 +386,8 @@ static const char *take_fields(struct piece rest, struct fields *all)
     return rest.len ? "a line of it does not end as it should" : NULL;
 }
 
-static const char *take(struct piece rest, const char *prefix, bool is_head, struct port_head *out)
+static const char *take(struct piece rest, const struct port_outside *outside, bool is_head,
+                        struct port_head *out)
 {
     struct fields all = {.count = 0};
     struct piece line;
@@ -337,7 +401,7 @@ static const char *take(struct piece rest, const char *prefix, bool is_head, str
     if (has_many_connections(&all))
         return "it has too many headers Connection";
     if (out->status >= 200 || out->status == 101) /* else nobody gets it */
-        hand_on(&all, prefix, &out->lines);
+        hand_on(&all, outside, &out->lines);
     return NULL;
 }
 
@@ -347,8 +411,8 @@ static int refuse(const char *why, struct err *e)
     return -1;
 }
 
-long port_head_read(const char *bytes, size_t len, const char *prefix, bool is_head, struct port_head *out,
-                    struct err *e)
+long port_head_read(const char *bytes, size_t len, const struct port_outside *outside, bool is_head,
+                    struct port_head *out, struct err *e)
 {
     static const char begin[] = "HTTP/1.";
     struct port_head head = {0};
@@ -357,9 +421,11 @@ long port_head_read(const char *bytes, size_t len, const char *prefix, bool is_h
         return refuse("it does not begin as an answer of HTTP/1.1 does", e);
     if (all > PORT_HEAD_MAX || (!all && len >= PORT_HEAD_MAX))
         return refuse("its head is too large", e);
+    if (!all && memmem(bytes, len, "\n\n", 2)) /* no end that we take comes: what sends it waits for us */
+        return refuse("the lines of its head must end with CR LF", e);
     if (!all)
         return 0;
-    const char *why = take((struct piece){bytes, all}, prefix, is_head, &head);
+    const char *why = take((struct piece){bytes, all}, outside, is_head, &head);
     if (why) {
         port_head_fini(&head);
         return refuse(why, e);

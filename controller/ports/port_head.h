@@ -6,7 +6,9 @@
  * Not handed on: what concerns one connection only, the Date (ours says it), Alt-Svc, and of Set-Cookie the
  * Domain. Where ports share an origin, also what would concern all of that: Service-Worker-Allowed,
  * Clear-Site-Data, Strict-Transport-Security, NEL and its like. There a cookie and a Location get the prefix
- * of the port's own path, and Content-Security-Policy: sandbox keeps pages out of the shared origin.
+ * of the port's own path, unless the server has put it there, as X-Forwarded-Prefix says, and
+ * Content-Security-Policy: sandbox keeps pages out of the shared origin. A Location that names the server by
+ * an address that only the sandbox knows, such as http://localhost:8000/, becomes a path.
  */
 #ifndef CORRAL_CONTROLLER_PORTS_PORT_HEAD_H
 #define CORRAL_CONTROLLER_PORTS_PORT_HEAD_H
@@ -37,13 +39,20 @@ struct port_head {
     struct text lines;                  /* the headers to hand on, with their line ends */
 };
 
+/* Where the client sees the port; borrowed. */
+struct port_outside {
+    const char *prefix; /* "/p/<token>" where ports share an origin, else "" */
+    const char *host;   /* as the client said; NULL: it did not */
+    uint16_t port;      /* where the server listens inside */
+};
+
 /*
- * Reads a head. prefix: "/p/<token>" where ports share an origin, else "". is_head: it answers a HEAD.
+ * Reads a head. is_head: it answers a HEAD.
  * Returns the bytes of the head; 0 if more are needed; -1 with ERR_BAD_GATEWAY if it is refused. Fills *out
  * on a positive result only; port_head_fini is due then.
  */
-long port_head_read(const char *bytes, size_t len, const char *prefix, bool is_head, struct port_head *out,
-                    struct err *e) MUST_CHECK;
+long port_head_read(const char *bytes, size_t len, const struct port_outside *outside, bool is_head,
+                    struct port_head *out, struct err *e) MUST_CHECK;
 void port_head_fini(struct port_head *head);
 
 #endif

@@ -19,8 +19,10 @@ struct port_proxy {
     struct http_exchange *x;
     struct hub_stream *stream; /* NULL: it is over */
     char prefix[PORT_PREFIX_MAX + 1];
+    uint16_t port;
     enum phase phase;
-    bool is_head, upgrades;
+    bool is_head;
+    char upgrade[PORT_UPGRADE_MAX + 1]; /* what the client asks to switch to; "": nothing */
     /* The request: its framed bytes that the stream has not taken. */
     bool chunked, request_ended, input_ended;
     uint8_t *out;
@@ -232,6 +234,7 @@ static bool begin_body(struct port_proxy *p, const struct port_head *head)
         http_body_begin_chunks(&p->body, SIZE_MAX);
     else
         http_body_begin_length(&p->body, head->body == PORT_BODY_LENGTH ? head->length : 0, SIZE_MAX);
+    p->body.lenient = true;
     p->body.sink = on_body_piece;
     p->body.arg = p;
     if (head->has_length && (p->is_head || head->body != PORT_BODY_NONE))
@@ -242,7 +245,7 @@ static bool begin_body(struct port_proxy *p, const struct port_head *head)
 /* Begins the answer to the client. False: p is freed. */
 static bool begin_answer(struct port_proxy *p, const struct port_head *head)
 {
-    if (head->status == 101 && !p->upgrades) {
+    if (head->status == 101 && (!p->upgrade[0] || strcasecmp(p->upgrade, head->upgrade) != 0)) {
         fail(p, ERR_BAD_GATEWAY, "the port switches to a protocol that nobody asked for");
         return false;
     }
@@ -264,9 +267,10 @@ static bool take_head(struct port_proxy *p)
 {
     struct port_head head;
     struct err e;
+    const struct port_outside outside = {p->prefix, http_header(p->x, "host"), p->port};
     long used = 0;
     while (p->phase == AWAITS && p->head.len &&
-           (used = port_head_read(p->head.data, p->head.len, p->prefix, p->is_head, &head, &e)) > 0) {
+           (used = port_head_read(p->head.data, p->head.len, &outside, p->is_head, &head, &e)) > 0) {
         bool goes_on = is_interim(&head) ? p->interims++ < PORT_INTERIMS_MAX : begin_answer(p, &head);
         if (is_interim(&head) && !goes_on)
             fail(p, ERR_BAD_GATEWAY, "the port sends nothing but interim answers");
@@ -347,7 +351,10 @@ static size_t fields_of(const struct http_exchange *x, struct port_field out[sta
 static const char *upgrade_of(const struct http_exchange *x)
 {
     const char *upgrade = http_header(x, "upgrade");
-    return upgrade && strcasecmp(upgrade, "h2c") && http_stream_may_upgrade(x, upgrade) ? upgrade : NULL;
+    return upgrade && strlen(upgrade) <= PORT_UPGRADE_MAX && strcasecmp(upgrade, "h2c") &&
+                   http_stream_may_upgrade(x, upgrade)
+               ? upgrade
+               : NULL;
 }
 
 static void write_head(struct port_proxy *p, const struct port_place *place)
@@ -366,7 +373,7 @@ static void write_head(struct port_proxy *p, const struct port_place *place)
                                    .length = length ? strtoull(length, NULL, 10) : 0};
     struct text head = {0};
     p->chunked = request.has_body && !request.has_length;
-    p->upgrades = request.upgrade;
+    snprintf(p->upgrade, sizeof p->upgrade, "%s", request.upgrade ? request.upgrade : "");
     port_request_write(&request, place, field, fields_of(x, field), &head);
     add_out(p, head.data, head.len);
     text_fini(&head);
@@ -388,7 +395,7 @@ void port_proxy_start(struct port_proxies *all, const struct port_target *target
     struct stream_open open = {
         .sandbox = *target->sandbox, .op = STREAM_PORT, .port = {.port = target->port}};
     struct err e;
-    *p = (struct port_proxy){.loop = target->loop, .x = x, .moved_ms = loop_now_ms()};
+    *p = (struct port_proxy){.loop = target->loop, .x = x, .port = target->port, .moved_ms = loop_now_ms()};
     LIST_INSERT_HEAD(&all->list, p, link);
     p->is_head = http_stream_is_head(x);
     port_place_prefix(place, p->prefix);

@@ -222,10 +222,10 @@ void port_server_free(struct port_server *server)
     free(server);
 }
 
-void port_server_changed(struct port_server *server)
+void port_server_changed(struct port_server *server, const char *prefix)
 {
     if (server)
-        port_table_changed(server->table);
+        port_table_changed(server->table, prefix);
 }
 
 void port_server_end(struct port_server *server, const char *id)
@@ -242,5 +242,5 @@ void port_server_check(struct port_server *server, const char *id)
 
 unsigned port_server_connections(const struct port_server *server)
 {
-    return http_server_connections(server->http);
+    return server ? http_server_connections(server->http) : 0;
 }

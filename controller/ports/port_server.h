@@ -43,7 +43,7 @@ void port_server_reload(struct port_server *server, const struct port_server_con
 void port_server_free(struct port_server *server);
 
 /* As port_table_changed and port_table_end. NULL is allowed. */
-void port_server_changed(struct port_server *server);
+void port_server_changed(struct port_server *server, const char *prefix);
 void port_server_end(struct port_server *server, const char *id);
 
 /* As port_table_check. */
@@ -57,6 +57,7 @@ void port_token_make(char token[static PORT_TOKEN_LEN + 1], uint8_t hash[static 
 bool port_server_url(const struct port_server *server, const struct http_exchange *x, const char *token,
                      char *out, size_t size);
 
+/* NULL: 0. */
 unsigned port_server_connections(const struct port_server *server);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -21,8 +22,9 @@ struct port_row {
     bool known, none; /* else it was never read */
     bool changed;     /* it is to be read again before it is used */
     bool asked;       /* a look-up is under way */
-    bool again;       /* it changed meanwhile */
     bool queued;      /* it waits for its look-up */
+    unsigned repeats; /* of this look-up, since something changed meanwhile */
+    uint64_t as_of;   /* the changes before its look-up */
     uint64_t read_ms; /* when it was read */
     struct port_known port;
     struct port_proxies proxies;
@@ -32,12 +34,19 @@ struct port_row {
     UT_hash_handle hh;
 };
 
+/* The prefix of a key, the id of a port, or "*". */
+struct change {
+    char of[PORT_ID_MAX + 1];
+};
+
 struct port_table {
     struct loop *loop;
     port_lookup_fn *lookup;
     void *owner;
     struct port_row *rows;
-    size_t nones, lookups, waiting;
+    size_t knowns, nones, lookups, waiting;
+    struct change recent[PORT_CHANGES_KEPT];
+    uint64_t changes; /* of which the last are in recent, the n-th at n % PORT_CHANGES_KEPT */
     STAILQ_HEAD(, port_row) queue;
 };
 
@@ -49,6 +58,7 @@ static void row_free(struct port_row *row)
     port_proxies_cut(&row->proxies, ERR_NOT_FOUND, gone);
     timer_stop(&row->expiry);
     table->nones -= row->none;
+    table->knowns -= row->known;
     HASH_DEL(table->rows, row);
     free(row);
 }
@@ -64,7 +74,7 @@ static bool make_room(struct port_table *table, bool none)
     struct port_row *row, *next;
     HASH_ITER(hh, table->rows, row, next)
     {
-        if (row->none != none || is_in_use(row))
+        if ((none ? !row->none : !row->known) || is_in_use(row))
             continue;
         row_free(row);
         return true;
@@ -79,14 +89,9 @@ static struct port_row *row_find(struct port_table *table, const uint8_t hash[PO
     return row;
 }
 
-static struct port_row *row_get(struct port_table *table, const uint8_t hash[PORT_HASH_LEN])
+static struct port_row *row_new(struct port_table *table, const uint8_t hash[PORT_HASH_LEN])
 {
-    struct port_row *row = row_find(table, hash);
-    if (row)
-        return row;
-    if (HASH_COUNT(table->rows) - table->nones >= PORT_ROWS_MAX && !make_room(table, false))
-        return NULL;
-    row = mem_zalloc(sizeof *row);
+    struct port_row *row = mem_zalloc(sizeof *row);
     row->table = table;
     memcpy(row->hash, hash, PORT_HASH_LEN);
     LIST_INIT(&row->proxies.list);
@@ -95,19 +100,42 @@ static struct port_row *row_get(struct port_table *table, const uint8_t hash[POR
     return row;
 }
 
-static void set_none(struct port_row *row, bool none)
+static void set(struct port_row *row, bool known, bool none)
 {
+    row->table->knowns += (size_t)known - (size_t)row->known;
     row->table->nones += (size_t)none - (size_t)row->none;
+    row->known = known;
     row->none = none;
 }
 
 static void on_expiry(void *arg)
 {
     struct port_row *row = arg;
-    row->known = false;
-    set_none(row, true);
+    set(row, false, true);
     row->read_ms = loop_now_ms();
     port_proxies_cut(&row->proxies, ERR_NOT_FOUND, gone);
+}
+
+/* --- changes --- */
+
+static void note_change(struct port_table *table, const char *of)
+{
+    struct change *change = &table->recent[table->changes++ % PORT_CHANGES_KEPT];
+    snprintf(change->of, sizeof change->of, "%s", of);
+}
+
+/* Whether what was read of this port may be older than a change of it, or of its key. */
+static bool is_overtaken(const struct port_row *row, const struct port_known *known)
+{
+    const struct port_table *table = row->table;
+    if (table->changes - row->as_of > PORT_CHANGES_KEPT)
+        return true;
+    for (uint64_t n = row->as_of; n < table->changes; n++) {
+        const char *of = table->recent[n % PORT_CHANGES_KEPT].of;
+        if (!strcmp(of, "*") || !strcmp(of, known->id) || !strcmp(of, known->caller.key_prefix))
+            return true;
+    }
+    return false;
 }
 
 /* --- look-ups --- */
@@ -144,7 +172,7 @@ static void begin_lookups(struct port_table *table)
         STAILQ_REMOVE_HEAD(&table->queue, of_queue);
         row->queued = false;
         row->asked = true;
-        row->again = false;
+        row->as_of = table->changes;
         table->lookups++;
         table->lookup(table->owner, row->hash, row);
     }
@@ -172,8 +200,7 @@ static void renew(struct port_row *row)
 static void take_known(struct port_row *row, const struct port_known *known)
 {
     row->port = *known;
-    row->known = true;
-    set_none(row, false);
+    set(row, true, false);
     renew(row);
     timer_start(&row->expiry, row->table->loop, known->remaining_ms, on_expiry, row);
 }
@@ -181,8 +208,7 @@ static void take_known(struct port_row *row, const struct port_known *known)
 static void take_none(struct port_row *row)
 {
     timer_stop(&row->expiry);
-    row->known = false;
-    set_none(row, true);
+    set(row, false, true);
     renew(row);
     port_proxies_cut(&row->proxies, ERR_NOT_FOUND, gone);
 }
@@ -191,28 +217,46 @@ static void take_none(struct port_row *row)
 static void take_failure(struct port_row *row)
 {
     if (row->known && (row->changed || loop_now_ms() - row->read_ms >= PORT_STALE_MS))
-        row->known = false;
+        set(row, false, row->none);
+}
+
+/* Reads it once more; false: it was read often enough, and changes all the time. */
+static bool read_again(struct port_row *row)
+{
+    if (row->repeats++ >= PORT_REPEATS_MAX)
+        return false;
+    ask(row);
+    return true;
 }
 
 void port_table_found(void *lookup, int code, const struct err *e, const struct port_known *known)
 {
     struct port_row *row = lookup;
     struct port_table *table = row->table;
+    struct err busy;
     row->asked = false;
     table->lookups--;
-    if (row->again && code != ERR_CANCELLED) {
-        ask(row);
-        return;
+    if (!code && is_overtaken(row, known)) {
+        if (read_again(row))
+            return;
+        row->changed = true;
+        code = err_set(&busy, ERR_RATE_LIMITED, "the port, or its key, changes all the time; try again");
+        e = &busy;
     }
+    row->repeats = 0;
     if (!code)
         take_known(row, known);
     else if (code == ERR_NOT_FOUND)
         take_none(row);
     else
         take_failure(row);
+    if (row->none && row->as_of != table->changes)
+        row->changed = true; /* nobody knows whose key it may have */
     tell_waiters(row, code ? e : NULL);
     if (!row->known && !row->none && !is_in_use(row))
         row_free(row);
+    while (table->knowns > PORT_ROWS_MAX && make_room(table, false))
+        ;
     while (table->nones > PORT_NONE_MAX && make_room(table, true))
         ;
     if (code != ERR_CANCELLED) /* nobody looks up any more */
@@ -229,17 +273,17 @@ bool port_table_knows(struct port_table *table, const uint8_t hash[PORT_HASH_LEN
 
 void port_table_find(struct port_table *table, const uint8_t hash[PORT_HASH_LEN], port_find_cb *cb, void *arg)
 {
-    struct port_row *row = row_get(table, hash);
+    struct port_row *row = row_find(table, hash);
     if (row && is_fresh(row)) {
         tell(row, cb, arg, NULL);
         return;
     }
-    if (!row || table->waiting >= PORT_WAITING_MAX) {
+    if (table->waiting >= PORT_WAITING_MAX) {
         cb(arg, ERR_RATE_LIMITED, "too many ports are looked up at once; try again", NULL, NULL);
-        if (row && !row->known && !row->none && !is_in_use(row))
-            row_free(row);
         return;
     }
+    if (!row)
+        row = row_new(table, hash);
     struct waiter *w = mem_zalloc(sizeof *w);
     w->cb = cb;
     w->arg = arg;
@@ -248,19 +292,24 @@ void port_table_find(struct port_table *table, const uint8_t hash[PORT_HASH_LEN]
     ask(row);
 }
 
-void port_table_changed(struct port_table *table)
+void port_table_changed(struct port_table *table, const char *prefix)
 {
     struct port_row *row, *next;
+    bool all = !strcmp(prefix, "*");
+    note_change(table, prefix);
     HASH_ITER(hh, table->rows, row, next)
-    row->changed = row->again = true;
+    {
+        if (all || row->none || !strcmp(prefix, row->port.caller.key_prefix))
+            row->changed = true;
+    }
 }
 
 void port_table_end(struct port_table *table, const char *id)
 {
     struct port_row *row, *next;
+    note_change(table, id);
     HASH_ITER(hh, table->rows, row, next)
     {
-        row->again = true;                           /* what is being read may be older */
         if (!row->none && !strcmp(row->port.id, id)) /* also one that could not be read again lately */
             take_none(row);
     }
@@ -269,11 +318,12 @@ void port_table_end(struct port_table *table, const char *id)
 void port_table_check(struct port_table *table, const char *id)
 {
     struct port_row *row, *next;
+    note_change(table, id);
     HASH_ITER(hh, table->rows, row, next)
     {
         if (row->none || strcmp(row->port.id, id))
             continue;
-        row->changed = row->again = true;
+        row->changed = true;
         ask(row);
     }
 }
@@ -298,7 +348,7 @@ void port_table_free(struct port_table *table)
     (void)err_set(&e, ERR_CANCELLED, "this controller is about to end");
     HASH_ITER(hh, table->rows, row, next)
     {
-        row->known = false;
+        set(row, false, row->none);
         tell_waiters(row, &e);
         row_free(row);
     }

@@ -4,9 +4,13 @@
  * answer, what was read less than PORT_STALE_MS ago goes on working. That there is no such port is remembered
  * for PORT_NONE_MS, so that a URL that is asked for again and again costs the database little. On the loop.
  *
+ * What was read while its port or its key changed may be older than the change, and is read again. Changes of
+ * other ports and keys repeat no look-up, unless more of them came meanwhile than are kept.
+ *
  * Bounds: PORT_ROWS_MAX ports, the one read longest ago is forgotten first, but none that carries something;
- * PORT_NONE_MAX tokens of no port; PORT_LOOKUPS_MAX look-ups at once, the others wait, at most
- * PORT_WAITING_MAX.
+ * a token takes such a place only once it turns out to be a port's. PORT_NONE_MAX tokens of no port;
+ * PORT_LOOKUPS_MAX look-ups at once, the others wait, at most PORT_WAITING_MAX; PORT_REPEATS_MAX repeats of
+ * one.
  */
 #ifndef CORRAL_CONTROLLER_PORTS_PORT_TABLE_H
 #define CORRAL_CONTROLLER_PORTS_PORT_TABLE_H
@@ -17,15 +21,17 @@
 #include "controller/core/caller.h"
 #include "controller/ports/port_proxy.h"
 
-#define PORT_FRESH_MS    30000
-#define PORT_STALE_MS    300000
-#define PORT_NONE_MS     5000
-#define PORT_ROWS_MAX    8192
-#define PORT_NONE_MAX    4096
-#define PORT_LOOKUPS_MAX 4
-#define PORT_WAITING_MAX 1024
-#define PORT_HASH_LEN    32
-#define PORT_ID_MAX      30 /* "prt_" and 26 characters */
+#define PORT_FRESH_MS     30000
+#define PORT_STALE_MS     CALLER_KNOWN_MS
+#define PORT_NONE_MS      5000
+#define PORT_ROWS_MAX     8192
+#define PORT_NONE_MAX     4096
+#define PORT_LOOKUPS_MAX  4
+#define PORT_WAITING_MAX  1024
+#define PORT_REPEATS_MAX  4
+#define PORT_CHANGES_KEPT 64
+#define PORT_HASH_LEN     32
+#define PORT_ID_MAX       30 /* "prt_" and 26 characters */
 
 struct port_table;
 struct port_row;
@@ -60,8 +66,9 @@ bool port_table_knows(struct port_table *table, const uint8_t hash[PORT_HASH_LEN
 void port_table_find(struct port_table *table, const uint8_t hash[PORT_HASH_LEN], port_find_cb *cb,
                      void *arg);
 
-/* A key may have changed: all ports are read again before they are used again. */
-void port_table_changed(struct port_table *table);
+/* The key with this prefix, or any key ("*"), may have changed: its ports are read again before they are used
+ * again. */
+void port_table_changed(struct port_table *table, const char *prefix);
 
 /* This port has ended: cuts what it carries. */
 void port_table_end(struct port_table *table, const char *id);

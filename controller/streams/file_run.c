@@ -42,7 +42,7 @@ static void give_up(struct file_run *run)
 
 static bool has_output(const struct file_run *run)
 {
-    return run->verb == STREAM_FILE_READ || run->verb == STREAM_FILE_PACK;
+    return run->verb == STREAM_FILE_READ || run->verb == STREAM_FILE_PACK || run->verb == STREAM_FILE_WATCH;
 }
 
 static bool has_input(const struct file_run *run)
@@ -86,7 +86,8 @@ static bool may_tell(const struct file_run *run, const struct stream_message *me
         return true;
     if (run->verb == STREAM_FILE_READ && !fits_range(run, r))
         return false;
-    if (run->verb == STREAM_FILE_PACK && (r->has_size || r->has_length || r->offset))
+    if ((run->verb == STREAM_FILE_PACK || run->verb == STREAM_FILE_WATCH) &&
+        (r->has_size || r->has_length || r->offset))
         return false;
     return r->type == FILE_TYPE_FILE || r->type == FILE_TYPE_DIRECTORY;
 }
@@ -152,7 +153,7 @@ int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *
         run_free(run);
         return rc;
     }
-    if (has_output(run))
+    if (has_output(run) && run->verb != STREAM_FILE_WATCH)
         hub_widen(run->stream);
     timer_start(&run->patience, loop, open->file.timeout_ms + PATIENCE_MS, on_no_end, run);
     *out = run;

@@ -13,7 +13,8 @@ struct file_run;
 struct file_run_ops {
     /* What came of it, unless it failed. Borrowed. Of ERR_RANGE this tells the size. */
     void (*on_result)(void *arg, const struct stream_file_result *result);
-    /* Bytes of a file or an archive, or entries of a folder; borrowed. file_run_took is due for them. */
+    /* Bytes of a file or an archive, entries of a folder, or changes; borrowed. file_run_took is due for
+     * them. */
     void (*on_bytes)(void *arg, const uint8_t *bytes, size_t len);
     /* file_run_room has grown. May be NULL. */
     void (*on_room)(void *arg);

@@ -12,9 +12,10 @@ struct watched_key {
     char id[KEY_ID_MAX + 1];
     char prefix[KEY_PREFIX_MAX + 1];
     LIST_HEAD(, key_use) uses;
-    bool stale; /* to be read again */
-    bool asked; /* the reading under way has it */
-    bool due;   /* its time is over by what is known, and a reading is to decide */
+    uint64_t read_ms; /* when the database last said that it is valid */
+    bool stale;       /* to be read again */
+    bool asked;       /* the reading under way has it */
+    bool due;         /* its time is over by what is known, and a reading is to decide */
     struct timer expiry;
     UT_hash_handle hh;
 };
@@ -47,12 +48,17 @@ static void end_use(struct key_use *use, int code, const char *text)
     use->cb(use->arg, code, text);
 }
 
-static void end_all(struct watched_key *key, const char *text)
+static void end_all_with(struct watched_key *key, int code, const char *text)
 {
     struct key_use *use;
     while ((use = LIST_FIRST(&key->uses)))
-        end_use(use, ERR_UNAUTHENTICATED, text);
+        end_use(use, code, text);
     key_free_if_unused(key);
+}
+
+static void end_all(struct watched_key *key, const char *text)
+{
+    end_all_with(key, ERR_UNAUTHENTICATED, text);
 }
 
 static bool suffices(const struct key_status *status, const struct key_use *use)
@@ -136,9 +142,21 @@ static void take_status(struct watched_key *key, const struct key_status *status
         end_all(key, was_due ? "the API key has expired" : "the API key was revoked");
         return;
     }
+    key->read_ms = loop_now_ms();
     set_expiry(key, status->expires, status->remaining_ms);
     end_forbidden(key, status);
     key_free_if_unused(key);
+}
+
+static void take_failure(struct watched_key *key)
+{
+    if (key->due)
+        end_all(key, "the API key has expired");
+    else if (loop_now_ms() - key->read_ms >= CALLER_KNOWN_MS)
+        end_all_with(key, ERR_DATABASE_UNAVAILABLE,
+                     "the database does not answer: whether the API key is still valid is not known");
+    else
+        key->stale = true;
 }
 
 static const struct key_status *find_status(const struct key_status *status, size_t count, const char *id)
@@ -161,15 +179,21 @@ void key_watch_told(struct key_watch *watch, int code, const struct key_status *
         key->asked = false;
         if (!code)
             take_status(key, find_status(status, count, key->id));
-        else if (key->due)
-            end_all(key, "the API key has expired");
         else
-            key->stale = true;
+            take_failure(key);
     }
     if (code)
         timer_start(&watch->again, watch->loop, KEY_WATCH_RETRY_MS, read_all, watch);
     else
         read_soon(watch);
+}
+
+/* It may have been revoked, and the database be gone before that could be read. */
+static void know_briefly(struct watched_key *key)
+{
+    uint64_t least = loop_now_ms() - CALLER_KNOWN_MS + KEY_WATCH_TOLD_MS;
+    if (key->read_ms > least)
+        key->read_ms = least;
 }
 
 void key_watch_changed(struct key_watch *watch, const char *prefix)
@@ -181,6 +205,8 @@ void key_watch_changed(struct key_watch *watch, const char *prefix)
         if (!all && strcmp(key->prefix, prefix) != 0)
             continue;
         key->stale = any = true;
+        if (!all)
+            know_briefly(key);
     }
     if (any)
         read_soon(watch);
@@ -191,12 +217,16 @@ void key_watch_changed(struct key_watch *watch, const char *prefix)
 static struct watched_key *key_get(struct key_watch *watch, const struct caller *caller)
 {
     struct watched_key *key;
+    uint64_t now = loop_now_ms(), read_ms = caller->read_ms ? caller->read_ms : now;
     HASH_FIND_STR(watch->keys, caller->key_id, key);
-    if (key)
+    if (key) {
+        if (key->read_ms < read_ms)
+            key->read_ms = read_ms;
         return key;
-    uint64_t now = loop_now_ms();
+    }
     key = mem_zalloc(sizeof *key);
     key->watch = watch;
+    key->read_ms = read_ms;
     strcpy(key->id, caller->key_id);
     strcpy(key->prefix, caller->key_prefix);
     LIST_INIT(&key->uses);

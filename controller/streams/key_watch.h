@@ -6,7 +6,8 @@
  * The owner passes on every notice that a key may have changed. The keys concerned that have uses are then
  * read from the database again, KEY_WATCH_BATCH in a query, one query at a time; all of them are every
  * KEY_WATCH_AGAIN_MS, in case a notice was lost. While the database does not answer, uses go on until their
- * key expires.
+ * key expires, or was read CALLER_KNOWN_MS ago; if a notice of just this key came and it could not be read
+ * since, for KEY_WATCH_TOLD_MS.
  */
 #ifndef CORRAL_CONTROLLER_STREAMS_KEY_WATCH_H
 #define CORRAL_CONTROLLER_STREAMS_KEY_WATCH_H
@@ -20,6 +21,7 @@
 #define KEY_WATCH_BATCH    256
 #define KEY_WATCH_AGAIN_MS 30000
 #define KEY_WATCH_RETRY_MS 1000 /* after the database failed */
+#define KEY_WATCH_TOLD_MS  5000
 
 struct key_watch;
 struct watched_key;
@@ -31,7 +33,8 @@ struct key_watch_ops {
     bool (*is_current)(void *owner, const struct caller *caller);
 };
 
-/* Why a use ended: ERR_UNAUTHENTICATED or ERR_FORBIDDEN, with its sentence. May end this use, and no other.
+/* Why a use ended: ERR_UNAUTHENTICATED, ERR_FORBIDDEN or ERR_DATABASE_UNAVAILABLE, with its sentence. May end
+ * this use, and no other.
  */
 typedef void key_ended_cb(void *arg, int code, const char *text);
 

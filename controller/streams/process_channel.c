@@ -74,6 +74,7 @@ static unsigned code_of(int code)
     case ERR_NODE_TIMEOUT:
         return WEBSOCKET_RESTART;
     case ERR_OUTPUT_GONE:
+    case ERR_DATABASE_UNAVAILABLE:
         return WEBSOCKET_LATER;
     default:
         return WEBSOCKET_FAILED;

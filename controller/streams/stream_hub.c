@@ -14,6 +14,7 @@ struct connection {
     struct stream_hub *hub;
     char node[NODE_NAME_MAX + 1];
     struct mux *mux;
+    bool kept; /* its node has had no session since the lead was lost */
     UT_hash_handle hh;
 };
 
@@ -31,7 +32,9 @@ struct hub_stream {
     struct mux_stream *mux;          /* NULL: it is over, and its owner is about to be told */
     struct tally *sandbox, *key;
     struct key_use use;
-    size_t held; /* bytes that its owner keeps */
+    size_t held;       /* bytes that its owner keeps */
+    uint64_t since_us; /* when a process was asked for that has not started yet; 0: none */
+    enum hub_start start;
     const struct hub_stream_ops *ops;
     void *arg;
     struct later tell;
@@ -46,6 +49,7 @@ struct stream_hub {
     struct hub_stream *streams;
     size_t count, held;
     struct key_watch *keys_watch;
+    struct histogram starts[HUB_STARTS];
 };
 
 /* --- tallies --- */
@@ -118,6 +122,24 @@ static void end_soon(struct hub_stream *s, int code, const char *text)
     later_call(&s->tell, s->hub->loop, tell, s);
 }
 
+/* The latest bounds are those of starts in a sandbox that is out of processor time. */
+const struct histogram_bounds stream_hub_bounds = {
+    {2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000}};
+
+/* The first message about a process says that it runs, or ran. */
+static void note_start(struct hub_stream *s, const struct stream_message *message)
+{
+    if (!s->since_us || message->kind != STREAM_PROCESS)
+        return;
+    histogram_add(&s->hub->starts[s->start], &stream_hub_bounds, loop_now_us() - s->since_us);
+    s->since_us = 0;
+}
+
+static enum hub_start start_of(const struct stream_start *start)
+{
+    return start->tty ? HUB_START_TERMINAL : start->exec ? HUB_START_EXEC : HUB_START_PROCESS;
+}
+
 /* What a node says of itself is believed only as far as it fits a stream. */
 static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t len)
 {
@@ -136,6 +158,7 @@ static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t le
         end_soon(s, ERR_PROTOCOL, "its node said what does not belong there");
         return;
     }
+    note_start(s, &message);
     if (s->ops->on_message)
         s->ops->on_message(s->arg, &message);
     stream_process_fini(&message.process);
@@ -169,6 +192,9 @@ static bool may_say(int code)
                                 ERR_RANGE,
                                 ERR_PORT_REFUSED,
                                 ERR_INVALID,
+                                ERR_CONFLICT,
+                                ERR_NO_CAPACITY,
+                                ERR_NOT_IMPLEMENTED,
                                 ERR_IO};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         if (codes[i] == code)
@@ -207,7 +233,9 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const struct calle
     HASH_FIND_STR(hub->connections, node, connection);
     if (!connection)
         return err_set(e, ERR_NODE_TIMEOUT, "the sandbox's node has no connection for this now");
-    int rc = stream_open_pack(open, &bytes, &len, e);
+    struct stream_open traced = *open;
+    traced.trace = caller->trace;
+    int rc = stream_open_pack(&traced, &bytes, &len, e);
     if (rc)
         return rc;
     struct hub_stream *s = mem_zalloc(sizeof *s);
@@ -217,7 +245,9 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const struct calle
                              .ops = ops,
                              .arg = arg,
                              .next = hub->streams,
-                             .self = &hub->streams};
+                             .self = &hub->streams,
+                             .since_us = open->op == STREAM_START ? loop_now_us() : 0,
+                             .start = start_of(&open->start)};
     if (s->next)
         s->next->self = &s->next;
     hub->streams = s;
@@ -341,6 +371,33 @@ void stream_hub_drop(struct stream_hub *hub, const char *node)
     }
 }
 
+void stream_hub_keep(struct stream_hub *hub)
+{
+    struct connection *connection, *next;
+    HASH_ITER(hh, hub->connections, connection, next)
+    connection->kept = true;
+}
+
+void stream_hub_confirm(struct stream_hub *hub, const char *node)
+{
+    struct connection *connection;
+    HASH_FIND_STR(hub->connections, node, connection);
+    if (connection)
+        connection->kept = false;
+}
+
+void stream_hub_drop_kept(struct stream_hub *hub)
+{
+    struct connection *connection, *next;
+    HASH_ITER(hh, hub->connections, connection, next)
+    {
+        if (!connection->kept)
+            continue;
+        log_warn("streams", "node=%s has no session again: its streams end", connection->node);
+        connection_drop(connection);
+    }
+}
+
 struct stream_hub *stream_hub_new(struct loop *loop, struct key_watch *keys)
 {
     struct stream_hub *hub = mem_zalloc(sizeof *hub);
@@ -364,7 +421,26 @@ void stream_hub_free(struct stream_hub *hub)
     free(hub);
 }
 
+bool stream_hub_reaches(const struct stream_hub *hub, const char *node)
+{
+    struct connection *connection;
+    HASH_FIND_STR(hub->connections, node, connection);
+    return connection && mux_stands(connection->mux);
+}
+
 size_t stream_hub_count(const struct stream_hub *hub)
 {
     return hub->count;
+}
+
+const char *hub_start_name(enum hub_start start)
+{
+    static const char *const names[] = {
+        [HUB_START_EXEC] = "exec", [HUB_START_PROCESS] = "process", [HUB_START_TERMINAL] = "terminal"};
+    return names[start];
+}
+
+const struct histogram *stream_hub_starts(const struct stream_hub *hub, enum hub_start start)
+{
+    return &hub->starts[start];
 }

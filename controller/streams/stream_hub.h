@@ -9,6 +9,7 @@
 #define CORRAL_CONTROLLER_STREAMS_STREAM_HUB_H
 
 #include "common/base/err.h"
+#include "common/base/histogram.h"
 #include "common/io/mux.h"
 #include "common/model/stream_wire.h"
 #include "controller/streams/key_watch.h"
@@ -46,13 +47,23 @@ void stream_hub_free(struct stream_hub *hub);
 /* A node has made its connection for streams. Takes carrier. */
 void stream_hub_take(struct stream_hub *hub, const char *node, struct stream *carrier);
 
-/* A node is gone; NULL: all nodes, since this controller no longer leads. */
+/* A node is gone; NULL: all nodes, since another controller leads. */
 void stream_hub_drop(struct stream_hub *hub, const char *node);
 
 /*
+ * The sessions of all nodes are over, since this controller lost the lead: connections and streams go on. A
+ * node confirms its connection with its next session, or it makes another; stream_hub_drop_kept ends those
+ * that are not confirmed.
+ */
+void stream_hub_keep(struct stream_hub *hub);
+void stream_hub_confirm(struct stream_hub *hub, const char *node);
+void stream_hub_drop_kept(struct stream_hub *hub);
+
+/*
  * Opens a stream on a node for this caller, and ends it with ERR_UNAUTHENTICATED or ERR_FORBIDDEN when the
- * caller's key no longer has what the caller's request needs. Copies caller. ERR_TOO_MANY_STREAMS;
- * ERR_NODE_TIMEOUT where the node has no connection now; ERR_INVALID where what opens it is too large.
+ * caller's key no longer has what the caller's request needs, with ERR_DATABASE_UNAVAILABLE when that has not
+ * been known for CALLER_KNOWN_MS. Copies caller. ERR_TOO_MANY_STREAMS; ERR_NODE_TIMEOUT where the node has no
+ * connection now; ERR_INVALID where what opens it is too large.
  */
 int hub_stream_open(struct stream_hub *hub, const char *node, const struct caller *caller,
                     const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
@@ -80,6 +91,22 @@ bool hub_hold(struct hub_stream *stream, size_t more) MUST_CHECK;
 /* Ends the stream and frees it. A command that belongs to it is killed on the node. */
 void hub_stream_end(struct hub_stream *stream);
 
+/* Whether the node has a connection for streams. */
+bool stream_hub_reaches(const struct stream_hub *hub, const char *node);
+
 size_t stream_hub_count(const struct stream_hub *hub);
+
+/* What was started inside a sandbox. */
+enum hub_start {
+    HUB_START_EXEC,     /* one command, whose end is the answer */
+    HUB_START_PROCESS,  /* a process that outlives its request */
+    HUB_START_TERMINAL, /* a process with a terminal */
+    HUB_STARTS
+};
+const char *hub_start_name(enum hub_start start);
+
+/* How long it took from a request until the node told that its process runs. Borrowed. */
+extern const struct histogram_bounds stream_hub_bounds;
+const struct histogram *stream_hub_starts(const struct stream_hub *hub, enum hub_start start);
 
 #endif

@@ -12,11 +12,12 @@ daemon_pid() { # HOME_DIR NAME
     esac
 }
 
-# What determines how the daemon runs: its configuration and its program.
+# What determines how the daemon runs: its configuration and its program; the controller reads the dashboard at its start.
 _daemon_stamp() { # HOME_DIR PROGRAM NAME=VALUE...
-    local home=$1 program=$home/bin/corral-$2
+    local home=$1 name=$2 program=$1/bin/corral-$2
     shift 2
-    env "$@" "$program" config show && sha256sum "$program"
+    env "$@" "$program" config show && sha256sum "$program" || return 1
+    [ "$name" != controller ] || { find "$home/web" -type f -exec sha256sum {} + 2>/dev/null || true; } | sort
 }
 
 # Prints the configuration variables that this shell has set, so that they also apply at the next start.

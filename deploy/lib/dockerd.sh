@@ -30,12 +30,14 @@ dockerd_forget_dead_containerd() { # DIR
 
 # Offers gVisor if it is installed: a kernel of its own for each sandbox, by ptrace, which works on any machine.
 # host-uds=open lets corral-init connect to the agent's socket. The number of downloads covers all that the agent pulls at
-# once, so that no image waits for another's layers.
+# once, so that no image waits for another's layers. $DOCKERD_CLOSED_RUNTIME names a second one, without --host-uds: tests use
+# it to show what then links the inits.
 dockerd_config() {
-    local downloads='"max-concurrent-downloads": 3048'
-    if command -v runsc >/dev/null; then
-        echo "{$downloads, \"runtimes\": {\"runsc\": {\"path\": \"$(command -v runsc)\",
-            \"runtimeArgs\": [\"--platform=ptrace\", \"--network=none\", \"--host-uds=open\"]}}}"
+    local downloads='"max-concurrent-downloads": 3048' runsc args='"--platform=ptrace", "--network=none"' closed=
+    if runsc=$(command -v runsc); then
+        [ -z "${DOCKERD_CLOSED_RUNTIME:-}" ] ||
+            closed=", \"$DOCKERD_CLOSED_RUNTIME\": {\"path\": \"$runsc\", \"runtimeArgs\": [$args]}"
+        echo "{$downloads, \"runtimes\": {\"runsc\": {\"path\": \"$runsc\", \"runtimeArgs\": [$args, \"--host-uds=open\"]}$closed}}"
     else
         echo "{$downloads}"
     fi

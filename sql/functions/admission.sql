@@ -7,17 +7,19 @@ create function gate_lock() returns void language sql as $$
     select pg_advisory_xact_lock(20011, 3)
 $$;
 
--- Whether the node has room for this much more. A node without a row has none.
+-- Whether the node has room for this much more. A node without a row has none. In plpgsql, which keeps its plan: a function in
+-- SQL that cannot be inlined is parsed and planned at each call.
 create function node_fits(node_name text, memory bigint, cpu bigint, storage bigint, count integer) returns boolean
-language sql stable as $$
-    select coalesce((
+language plpgsql stable as $$
+begin
+    return coalesce((
         select r.memory + $2 <= n.memory_bytes and r.cpu + $3 <= n.cpu_millis and r.storage + $4 <= n.storage_bytes
             and r.sandboxes + $5 <= n.sandboxes
         from nodes n, lateral (select coalesce(sum(s.memory_bytes), 0) as memory, coalesce(sum(s.cpu_millis), 0) as cpu,
             coalesce(sum(s.storage_bytes), 0) as storage, count(*) as sandboxes
             from sandboxes s where s.node = n.name and s.ended_at is null) r
-        where n.name = $1), false)
-$$;
+        where n.name = $1), false);
+end $$;
 
 -- made: the row that was written. status, body and sandbox_id: what the same request was answered before.
 create type admission as (ord integer, outcome text, scope text, max bigint, used bigint, status integer, body text,
@@ -26,7 +28,7 @@ create type admission as (ord integer, outcome text, scope text, max bigint, use
 create type admission_request as (id text, user_id text, key_id text, name text, image text, node text, region text,
     runtime text, network text, restart text, labels jsonb, {{limits: NAME bigint}}, enforced integer, warm boolean, lifetime_seconds bigint, spec text,
     request_id text, idempotency_key text, body_sha256 text, address text,
-    shm_bytes bigint, env_key text);
+    shm_bytes bigint, env_key text, image_ref text, image_digest text, any_tier boolean);
 
 create function admitted(ord integer, s sandboxes) returns admission language sql volatile as $$
     select (ord, 'admitted', null, null, null, null, null, null, row_of(s, sandbox_json(s)::text, null))::admission
@@ -67,9 +69,12 @@ declare
     s sandboxes;
     seen idempotency_answer;
     n bigint;
+    taken boolean;
 begin
     select * into s from sandboxes where id = r.id;
-    if found then
+    if found and (s.user_id, s.key_id, s.request_id) is distinct from (r.user_id, r.key_id, r.request_id) then
+        return refused(ord, 'no_capacity', null, null, null); -- of a member of the warm pool that another has taken over
+    elsif found then
         return admitted(ord, s); -- the same call, repeated after its answer was lost
     end if;
     seen := idempotency_find(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'));
@@ -79,6 +84,9 @@ begin
     a := asker_of(r.key_id, r.user_id, defaults);
     if (a.u).id is null then
         return refused(ord, 'unauthenticated', null, null, null);
+    end if;
+    if not coalesce(r.any_tier, false) and not image_allowed((select t.images from tiers t where t.name = (a.u).tier), r.image_ref) then
+        return refused(ord, 'registry_not_allowed', null, null, null);
     end if;
     select count(*) into n from sandboxes where user_id = r.user_id and ended_at is null;
     if n >= (a.limits).max_sandboxes then
@@ -95,13 +103,19 @@ begin
             or not node_fits(r.node, r.memory_bytes, r.cpu_millis, r.storage_bytes, 1) then
         return refused(ord, 'no_capacity', null, null, null);
     end if;
+    -- A member of the warm pool becomes the sandbox: its container is generation 1. Where the sandbox is placed on another
+    -- node, the member is nobody's: without its row no controller hands out the id again.
+    delete from warm_members where id = r.id returning node = r.node into taken;
+    taken := coalesce(taken, false);
     insert into sandboxes (id, user_id, key_id, tier, name, image, node, region, runtime, network, restart, labels,
-        {{limits: NAME}}, shm_bytes, enforced, warm, spec, env_key, request_id,
-        expires_at)
+        {{limits: NAME}}, shm_bytes, enforced, warm, state, generation, spec, env_key, request_id,
+        expires_at, image_ref, image_digest)
     values (r.id, r.user_id, r.key_id, (a.u).tier, r.name, r.image, r.node, r.region, r.runtime, r.network, r.restart, r.labels,
-        {{limits: r.NAME}}, nullif(r.shm_bytes, 0), r.enforced, r.warm,
-        decode(r.spec, 'hex'), nullif(r.env_key, ''), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second')
+        {{limits: r.NAME}}, nullif(r.shm_bytes, 0), r.enforced, taken,
+        case when taken then 'starting' else 'pending' end, case when r.warm then 2 else 1 end, decode(r.spec, 'hex'), nullif(r.env_key, ''), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second',
+        r.image_ref, nullif(r.image_digest, ''))
     returning * into s;
+    update images i set used_at = now() where i.ref = r.image_ref and (i.used_at is null or i.used_at < now() - interval '1 minute');
     perform idempotency_keep(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'), r.id, null, null);
     return admitted(ord, s);
 end $$;
@@ -124,6 +138,8 @@ declare
     i integer := 0;
 begin
     perform gate_lock();
+    perform idempotency_lock(k.key_id, k.keys) from (select x->>'key_id' as key_id, array_agg(x->>'idempotency_key') as keys
+        from jsonb_array_elements(requests) x where x->>'idempotency_key' <> '' group by 1 order by 1) k;
     select count(*) into total from sandboxes where ended_at is null;
     for item in select * from jsonb_array_elements(requests) loop
         r := jsonb_populate_record(null::admission_request, item);

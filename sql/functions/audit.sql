@@ -21,41 +21,70 @@ begin
     update audit_chain set head_seq = a.seq, head_hash = a.hash;
 end $$;
 
--- The first row that differs from what was written, with the problem; null columns if the chain is intact.
-create function audit_verify() returns table (seq bigint, problem text, checked bigint) language plpgsql as $$
+-- Verifies the chain after a row with this number and hash (null: from its beginning), until a time. seq, problem: the first row that
+-- differs from what was written; null: none was found. reached, hash: where the next call goes on; null: the end was reached, or a
+-- problem found.
+create function audit_check(after_seq bigint, after_hash bytea, until timestamptz) returns table (seq bigint, problem text, checked bigint,
+    reached bigint, hash bytea) language plpgsql as $$
 declare
     chain audit_chain;
     a audit;
     expected bigint;
     previous bytea;
-    n bigint := 0;
 begin
     select * into chain from audit_chain;
     expected := chain.anchor_seq;
     previous := chain.anchor_hash;
-    for a in select * from audit x where x.seq <= chain.head_seq or x.at < now() - interval '1 minute' order by x.seq loop
+    checked := 0;
+    if after_seq > chain.anchor_seq then
+        expected := after_seq;
+        previous := after_hash;
+    else
+        seq := (select min(x.seq) from audit x where x.seq <= chain.anchor_seq);
+        if seq is not null then
+            problem := 'a row was put in';
+            return next;
+            return;
+        end if;
+    end if;
+    for a in select * from audit x where x.seq > expected and (x.seq <= chain.head_seq or x.at < now() - interval '1 minute') order by x.seq loop
+        if checked % 100 = 99 and clock_timestamp() > until then
+            reached := expected;
+            hash := previous;
+            return next;
+            return;
+        end if;
         expected := expected + 1;
-        if a.seq < expected then
-            return query select a.seq, 'a row was put in', n;
-            return;
-        elsif a.seq > chain.head_seq then
-            return query select a.seq, 'a row was put in after the end', n;
-            return;
-        elsif a.seq > expected then
-            return query select expected, 'the row is missing', n;
-            return;
-        elsif a.hash is distinct from audit_hash(previous, a) then
-            return query select a.seq, 'the row was changed', n;
+        problem := case when a.seq > chain.head_seq then 'a row was put in after the end' when a.seq > expected then 'the row is missing'
+            when a.hash is distinct from audit_hash(previous, a) then 'the row was changed' end;
+        if problem is not null then
+            seq := case when a.seq > chain.head_seq then a.seq else expected end;
+            return next;
             return;
         end if;
         previous := a.hash;
-        n := n + 1;
+        checked := checked + 1;
     end loop;
     if expected <> chain.head_seq or previous <> chain.head_hash then
-        return query select expected + 1, 'rows at the end are missing or changed', n;
-        return;
+        seq := expected + 1;
+        problem := 'rows at the end are missing or changed';
     end if;
-    return query select null::bigint, null::text, n;
+    return next;
+end $$;
+
+-- The whole chain: null columns if it is intact.
+create function audit_verify() returns table (seq bigint, problem text, checked bigint) language sql as $$
+    select c.seq, c.problem, c.checked from audit_check(null, null, 'infinity') c
+$$;
+
+-- after_row: "number-hash" of an earlier answer's `next`; null: the beginning.
+create function verify_audit(after_row text, most interval) returns text language plpgsql as $$
+declare
+    c record;
+begin
+    select * into c from audit_check(split_part(after_row, '-', 1)::bigint, decode(split_part(after_row, '-', 2), 'hex'), clock_timestamp() + most);
+    return json_build_object('intact', c.problem is null, 'complete', c.reached is null and c.problem is null, 'checked', c.checked,
+        'row', c.seq, 'problem', c.problem, 'next', c.reached || '-' || encode(c.hash, 'hex'))::text;
 end $$;
 
 -- Removes rows older than older_than from the beginning of the chain, at most `most` of them, and moves the anchor, so that the

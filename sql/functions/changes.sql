@@ -119,6 +119,9 @@ begin
         return not_changed('no_capacity', 'The node of the sandbox has no room for that');
     end if;
     resized := ({{live limits: s.NAME}}) is distinct from ({{live limits: old.NAME}});
+    if s.cpu_millis <> old.cpu_millis then
+        perform note_cpu_limit(old);
+    end if;
     update sandboxes set {{live limits: NAME = s.NAME}},
         name = coalesce(patch->>'name', name), labels = coalesce(patch->'labels', labels), expires_at = until,
         extended = extended or until > old.expires_at,

@@ -2,7 +2,7 @@
 -- PostgreSQL's clock was set, expires_at is moved to agree with that count. So no sandbox ends earlier or later because of it,
 -- and expires_at is right by the same clock as all other times.
 
-create function unix_ms(t timestamptz) returns bigint language sql immutable as $$
+create function unix_ms(t timestamptz) returns bigint language sql stable as $$
     select floor(extract(epoch from t) * 1000)::bigint
 $$;
 

@@ -23,9 +23,9 @@ begin
     end if;
     asked := asked || jsonb_build_object('owner', s.user_id);
     if a.outcome = 'ok' then
-        perform add_audit(who, 'sandbox.enter', s.id, null, asked);
         perform add_event('sandbox.entered', s.user_id, s.id, null,
             jsonb_build_object('act', operation, 'request_id', who->>'request_id'));
+        perform add_audit(who, 'sandbox.enter', s.id, null, asked);
     end if;
     return act_audited(who, 'sandbox.enter', s.id, asked, a);
 end $$;

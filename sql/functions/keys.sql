@@ -75,6 +75,77 @@ begin
     return act_ok(null);
 end $$;
 
+-- --- a user's own keys ---
+
+-- How many rows a user who makes keys may have, revoked ones that are kept for a while included.
+create function own_keys_max() returns integer language sql immutable as $$
+    select 200
+$$;
+
+create function scopes_of(scopes jsonb) returns text[] language sql immutable as $$
+    select array(select jsonb_array_elements_text(scopes))
+$$;
+
+-- What these scopes allow, as bits: write has exec in it.
+create function scope_bits_allowed(scopes text[]) returns integer language sql immutable as $$
+    select scope_bits(scopes) | case when 'write' = any (scopes) then 8 else 0 end
+$$;
+
+-- A key that makes another one gives no more than it has: scopes, live sandboxes, time. What is not said is as its own.
+create function as_own_key(k jsonb, own api_keys) returns jsonb language sql stable as $$
+    select jsonb_build_object('scopes', to_jsonb(own.scopes), 'max_sandboxes', own.max_sandboxes, 'expires_at', own.expires_at)
+        || jsonb_strip_nulls(k)
+$$;
+
+create function own_key_fault(k jsonb, own api_keys) returns act language sql stable as $$
+    select case when scope_bits(scopes_of(k->'scopes')) & ~scope_bits_allowed(own.scopes) <> 0
+            then act_not('forbidden', 'scopes: a key gives no scope that it does not have itself')
+        when (k->>'max_sandboxes')::bigint > own.max_sandboxes
+            then act_not('forbidden', format('max_sandboxes: the key that asks may have %s', own.max_sandboxes))
+        when (k->>'expires_at')::timestamptz > own.expires_at
+            then act_not('forbidden', format('expires_at: the key that asks expires at %s', rfc3339(own.expires_at)))
+        when (select count(*) from api_keys x where x.user_id = own.user_id) >= own_keys_max()
+            then act_not('conflict', format('You have %s keys, with those that were revoked lately; no more can be made', own_keys_max())) end
+$$;
+
+create function create_own_key_once(k jsonb, who jsonb) returns act language plpgsql as $$
+declare
+    own api_keys;
+    fault act;
+begin
+    perform from users u where u.id = who->>'user_id' for no key update;
+    select * into own from api_keys x where x.id = who->>'key_id' and x.user_id = who->>'user_id' and x.revoked_at is null;
+    if not found then
+        return act_not('unauthenticated', 'The key is not valid any more');
+    end if;
+    k := as_own_key(k, own);
+    fault := own_key_fault(k, own);
+    if fault.outcome is not null then
+        return fault;
+    end if;
+    return create_key_once(k, who);
+end $$;
+
+create function create_own_key(k jsonb, who jsonb) returns act language plpgsql as $$
+declare
+    a act := act_seen(who);
+begin
+    if a.outcome is null then
+        a := act_kept(who, create_own_key_once(k, who));
+    end if;
+    return act_audited(who, 'key.create', k->>'id', k - 'sha256', a);
+end $$;
+
+-- Also itself; but none that may do what it may not.
+create function revoke_own_key(key_id text, who jsonb) returns act language plpgsql as $$
+begin
+    if exists (select from api_keys k, api_keys own where k.id = key_id and k.user_id = who->>'user_id' and own.id = who->>'key_id'
+            and scope_bits(k.scopes) & ~scope_bits_allowed(own.scopes) <> 0) then
+        return act_not('forbidden', 'A key revokes no key with a scope that it does not have itself');
+    end if;
+    return revoke_key(who->>'user_id', key_id, who);
+end $$;
+
 create function list_keys(owner text, after text, most integer) returns list_page language sql stable as $$
     with rows as (select * from api_keys where user_id = owner and id > coalesce(after, '') order by id limit most + 1),
     shown as (select * from rows order by id limit most)

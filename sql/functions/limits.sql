@@ -30,6 +30,11 @@ create function limits_in(o jsonb) returns bigint[] language sql immutable as $$
     select array_agg((o->>key)::bigint order by n) from unnest(limit_keys()) with ordinality x(key, n)
 $$;
 
+-- What so many sandboxes may have together; the largest number there is, where it is more.
+create function in_all(l limits_in_force, one bigint) returns bigint language sql immutable as $$
+    select case when l.max_sandboxes::numeric * one > 9223372036854775807 then 9223372036854775807 else l.max_sandboxes * one end
+$$;
+
 create function quota_usage(user_id text, key_id text, defaults jsonb) returns json language plpgsql stable as $$
 declare
     u users;
@@ -50,15 +55,15 @@ begin
     return json_build_object(
         'user', json_build_object('id', u.id, 'name', u.name, 'tier', u.tier),
         'limits', json_build_object('sandboxes', l.max_sandboxes, 'api_key_sandboxes', l.max_key_sandboxes,
-            'memory_bytes', l.max_sandboxes * l.memory_bytes, 'cpu_millis', l.max_sandboxes * l.cpu_millis,
-            'storage_bytes', l.max_sandboxes * l.storage_bytes),
+            'memory_bytes', in_all(l, l.memory_bytes), 'cpu_millis', in_all(l, l.cpu_millis),
+            'storage_bytes', in_all(l, l.storage_bytes)),
         'used', json_build_object('sandboxes', n.sandboxes, 'api_key_sandboxes', n.key_sandboxes,
             'memory_bytes', n.memory, 'cpu_millis', n.cpu, 'storage_bytes', n.storage),
         'remaining', json_build_object('sandboxes', greatest(0, l.max_sandboxes - n.sandboxes),
             'api_key_sandboxes', greatest(0, least(l.max_key_sandboxes - n.key_sandboxes, l.max_sandboxes - n.sandboxes)),
-            'memory_bytes', greatest(0, l.max_sandboxes * l.memory_bytes - n.memory),
-            'cpu_millis', greatest(0, l.max_sandboxes * l.cpu_millis - n.cpu),
-            'storage_bytes', greatest(0, l.max_sandboxes * l.storage_bytes - n.storage)),
+            'memory_bytes', greatest(0, in_all(l, l.memory_bytes) - n.memory),
+            'cpu_millis', greatest(0, in_all(l, l.cpu_millis) - n.cpu),
+            'storage_bytes', greatest(0, in_all(l, l.storage_bytes) - n.storage)),
         'per_sandbox', json_build_object({{quota limits: 'NAME', l.NAME}}));
 end $$;
 

@@ -37,6 +37,15 @@ create function bound_by(columns text[], vals text[]) returns text language sql 
     from unnest(columns, vals) with ordinality as x(c, v, n)
 $$;
 
+-- The filter with the owner that its user (an id or a name) stands for, if it has one; '' where the caller may not see that user, or
+-- there is none.
+create function owned(filter jsonb) returns jsonb language sql stable as $$
+    select case when filter ? 'user' then filter || jsonb_build_object('owner', coalesce(
+        (select u.id from users u where (u.id = filter->>'user' or (u.name = filter->>'user' and u.deleted_at is null))
+                and (not filter ? 'owner' or u.id = filter->>'owner')
+            order by u.id = filter->>'user' desc limit 1), '')) else filter end
+$$;
+
 -- A walk by one label that includes ended sandboxes. filter: as in sandboxes_walk.
 create function labelled_walk(filter jsonb) returns jsonb language sql immutable as $$
     select jsonb_build_object('from', 'sandbox_labels l', 'shown', 'l.sandbox_id',
@@ -104,12 +113,7 @@ begin
         after.created_at := 'epoch'::timestamptz + split_part(filter->>'cursor', '-', 1)::bigint * interval '1 microsecond';
         after.id := split_part(filter->>'cursor', '-', 2);
     end if;
-    if filter ? 'user' then
-        filter := filter || (select jsonb_build_object('owner', coalesce(
-            (select u.id from users u where (u.id = filter->>'user' or (u.name = filter->>'user' and u.deleted_at is null))
-                    and (not filter ? 'owner' or u.id = filter->>'owner')
-                order by u.id = filter->>'user' desc limit 1), '')));
-    end if;
+    filter := owned(filter);
     if filter ? 'labels' then
         filter := filter || (select jsonb_build_object('label', x.key, 'value', x.value)
             from jsonb_each_text(filter->'labels') x limit 1);

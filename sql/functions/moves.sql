@@ -2,7 +2,7 @@
 -- public name) and never raises: one impossible item does not abort the others.
 
 -- Moves states by compare and set. moves: [{id, from [] (optional: only from one of these), to, reason, detail, exit_code,
--- enforced, started_ago_ms, ended_ago_ms, figures}]. Returns one row per element, in order:
+-- enforced, exec, started_ago_ms, ended_ago_ms, start_ms, figures}]. Returns one row per element, in order:
 --   ok            moved; event is the event of the move
 --   same          it is in that state already: nothing was changed
 --   wrong_state   not a legal move, or not from there; state says where it is
@@ -71,9 +71,12 @@ begin
         detail = coalesce(m->>'detail', ''),
         exit_code = coalesce((m->>'exit_code')::integer, exit_code),
         enforced = coalesce((m->>'enforced')::integer, enforced),
+        exec = coalesce(m->>'exec', exec),
         figures = coalesce(m->'figures', figures),
+        warm = coalesce((m->>'warm')::boolean, warm),
         started_at = coalesce(started_at, case when m ? 'started_ago_ms'
             then greatest(created_at, clock_timestamp() - (m->>'started_ago_ms')::bigint * interval '1 millisecond') end),
+        start_ms = coalesce(start_ms, m->'start_ms'), -- of its first start; a later move may repeat it
         ended_at = case when ends then greatest(s.created_at + least(s.clock_shift, interval '0'), over) end,
         ending = case when m ? 'late_ms' then jsonb_build_object('late_ms', m->'late_ms', 'unheard', m->'unheard') end,
         clock_shift = clock_shift + (due - expires_at),
@@ -101,8 +104,10 @@ create function move_sandboxes(moves jsonb) returns setof sandbox_moved language
 declare
     item record;
 begin
-    -- Lock in the order of ids, so that two batches cannot deadlock.
-    perform from sandboxes where id in (select value->>'id' from jsonb_array_elements(moves)) order by id for update;
+    -- Lock in the order of ids, so that two batches cannot deadlock. One move locks its row itself.
+    if jsonb_array_length(moves) > 1 then
+        perform from sandboxes where id in (select value->>'id' from jsonb_array_elements(moves)) order by id for update;
+    end if;
     for item in select value, ordinality from jsonb_array_elements(moves) with ordinality order by ordinality loop
         return next move_one((item.ordinality - 1)::integer, item.value);
     end loop;

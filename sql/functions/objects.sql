@@ -4,12 +4,17 @@ create function rfc3339(t timestamptz) returns text language sql stable as $$
     select to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
 
+-- The last one that RFC 3339 can write.
+create function last_time() returns timestamptz language sql immutable as $$
+    select timestamptz '9999-12-31 23:59:59.999Z'
+$$;
+
 create function remaining_ms(t timestamptz) returns bigint language sql volatile as $$
     select greatest(0, floor(extract(epoch from t - clock_timestamp()) * 1000))::bigint
 $$;
 
--- bits: as in common/model/node_wire.h.
-create function enforced_json(bits integer) returns json language sql immutable as $$
+-- bits: as in common/model/node_wire.h. Stable, as what it calls is: PostgreSQL inlines no function that is said to be less volatile.
+create function enforced_json(bits integer) returns json language sql stable as $$
     select json_build_object(
         'memory', case when bits & 1 <> 0 then 'enforced' else 'advisory' end,
         'cpu', case when bits & 2 <> 0 then 'enforced' else 'advisory' end,
@@ -28,10 +33,10 @@ create function sandbox_json(s sandboxes) returns json language sql stable as $$
     select json_build_object(
         'id', s.id, 'name', s.name, 'state', s.state, 'reason', s.reason, 'detail', nullif(s.detail, ''),
         'exit_code', s.exit_code, 'image', s.image, 'node', s.node, 'region', s.region, 'runtime', s.runtime,
-        'user', s.user_id, 'tier', s.tier, 'labels', s.labels, 'network', s.network, 'exec', 'init',
+        'user', s.user_id, 'tier', s.tier, 'labels', s.labels, 'network', s.network, 'exec', s.exec,
         'limits', json_build_object({{limits: 'NAME', s.NAME}},
             'shm_bytes', coalesce(s.shm_bytes, default_shm_bytes(s.memory_bytes))),
-        'enforced', enforced_json(s.enforced), 'warm', s.warm,
+        'image_digest', s.image_digest, 'enforced', enforced_json(s.enforced), 'warm', s.warm, 'start_ms', coalesce(s.start_ms, '{}'),
         'created_at', rfc3339(s.created_at), 'started_at', rfc3339(s.started_at),
         'expires_at', rfc3339(s.expires_at), 'ended_at', rfc3339(s.ended_at))
 $$;
@@ -87,7 +92,7 @@ create function node_json(n nodes) returns json language sql stable as $$
         'region', n.region, 'labels', n.labels,
         'capacity', json_build_object('memory_bytes', n.memory_bytes, 'cpu_millis', n.cpu_millis,
             'storage_bytes', n.storage_bytes, 'sandboxes', n.sandboxes),
-        'reserved', reserved_json(n.name),
+        'reserved', reserved_json(n.name), 'warm', warm_json(n.name),
         'used', json_build_object('memory_bytes', coalesce((n.used->>'memory_bytes')::bigint, 0),
             'cpu_millis', coalesce((n.used->>'cpu_millis')::bigint, 0),
             'storage_bytes', coalesce((n.used->>'storage_bytes')::bigint, 0),

@@ -53,7 +53,7 @@ begin
         return act_not('invalid', fault);
     end if;
     update tiers set max_sandboxes = new.max_sandboxes, max_key_sandboxes = new.max_key_sandboxes,
-        {{tier limits: NAME = new.NAME}}, warm_starts = new.warm_starts, violations = new.violations
+        {{tier limits: NAME = new.NAME}}, warm_starts = new.warm_starts, violations = new.violations, images = new.images
         where name = tier_name;
     perform add_audit(who, 'tier.patch', tier_name, to_jsonb(old), to_jsonb(new));
     return act_ok(tier_json(new));

@@ -24,7 +24,7 @@ begin
         from (select x.sandbox_id, max((x.data->>'number')::bigint) as number, max(x.at) as at from unnest(fresh) x
             group by 1) f
         where t.sandbox_id = f.sandbox_id;
-    perform pg_advisory_xact_lock(20011, 2);
+    perform lock_event_numbers();
     insert into events select nextval('event_seq'), x.type, x.at, x.user_id, x.sandbox_id, x.node, x.data
         from unnest(fresh) with ordinality x(seq, type, at, user_id, sandbox_id, node, data, n) order by x.n;
     get diagnostics stored = row_count;
@@ -39,6 +39,7 @@ declare
     v jsonb;
     refused integer;
 begin
+    perform lock_node_told(from_node);
     perform lock_told(from_node, array(select x->>'sandbox_id' from jsonb_array_elements(reports) x));
     select count(*) into refused from jsonb_array_elements(reports) x
         where not exists (select from sandboxes s where s.id = x->>'sandbox_id' and s.node = from_node);

@@ -57,14 +57,10 @@ def lists(headers, until):
 def main():
     reader, other = user("reader"), user("other")
     sandbox = requests.post(f"{URL}/sandbox", json={"lifetime_seconds": 3600}, headers=reader, timeout=60).json()["id"]
-    for day in range(8):
-        sql(f"""do $$ declare d date := (now() at time zone 'UTC')::date - {day}; begin
-            if to_regclass('samples_' || to_char(d, 'YYYYMMDD')) is null then
-                execute format('create table %I partition of samples for values from (%L) to (%L)', 'samples_' ||
-                    to_char(d, 'YYYYMMDD'), d::text || ' 00:00:00+00', (d + 1)::text || ' 00:00:00+00');
-            end if; end $$""")
-    sql(f"insert into samples select '{sandbox}', now() - i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 "
-        f"from generate_series(1, {SAMPLES}) i on conflict do nothing")
+    sql("select make_partition((now() at time zone 'UTC')::date - day, 'sample_rows') from generate_series(0, 8) day")
+    sql(f"insert into sample_rows select '{sandbox}', now() - i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 "
+        f"from generate_series(1, {SAMPLES}) i")
+    sql(f"select pack_hour('{sandbox}', h) from generate_series(packing_until() - interval '8 days', packing_until() - interval '1 hour', '1 hour') h")
     before = resident()
     for turn in range(ROUNDS):
         alone = lists(other, time.monotonic() + SECONDS)

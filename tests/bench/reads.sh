@@ -31,17 +31,12 @@ fill() { # COUNT EVENTS AUDIT SAMPLES
         insert into audit select i, now() - ($3 - i) * interval '9 s', 'usr_' || i % 9, 'key_' || i % 9, 'a', 'r', 'act.' || i % 5,
             'sbx_' || i / 3, null, '{\"x\": 1}', case when i % 1000 = 999 then 'conflict' else 'ok' end, ''
             from generate_series(1, $3) i on conflict do nothing;
-        insert into samples select 'sbx_h', now() - i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 from generate_series(1, $4) i
-            on conflict do nothing" >/dev/null
+        delete from sample_rows; delete from sample_blocks; delete from minute_blocks; delete from hour_blocks;
+        insert into sample_rows select 'sbx_h', now() - i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 from generate_series(1, $4) i;
+        select pack_hour('sbx_h', h) from generate_series(packing_until() - interval '8 days', packing_until() - interval '1 hour', '1 hour') h" >/dev/null
     sql 'vacuum analyze'
 }
-for ((day = 1; day < 9; day++)); do # past days have no partitions here
-    sql "do \$\$ declare d date := (now() at time zone 'UTC')::date - $day; begin
-        if to_regclass('samples_' || to_char(d, 'YYYYMMDD')) is null then
-            execute format('create table %I partition of samples for values from (%L) to (%L)', 'samples_' || to_char(d, 'YYYYMMDD'),
-                d::text || ' 00:00:00+00', (d + 1)::text || ' 00:00:00+00');
-        end if; end \$\$"
-done
+sql "select make_partition((now() at time zone 'UTC')::date - day, 'sample_rows') from generate_series(0, 9) day" >/dev/null # past days have none here
 sql "insert into users (id, name, tier) select 'usr_' || i, 'u' || i, 'free' from generate_series(0, 8) i;
     insert into api_keys (id, user_id, name, prefix, last_four, sha256) values ('key_0', 'usr_0', '', 'crl_0', 'abcd', sha256('x'));
     insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes) values ('h1', 1, 1, 1, 1)" >/dev/null
@@ -78,8 +73,8 @@ audit 'result=' ", 'result', 'conflict'"
 audit 'from=, to=' ", 'from', now() - interval '10 min', 'to', now() - interval '1 min'"
 audit 'actor=, action= (2,000 at most)' ", 'actor', 'u7', 'action', 'none'"
 measured 'users' 'select list_users(null, 50)'
-measured 'an hour of history' "select stats_history('sbx_h', now() - interval '1 hour', now(), 1)"
-measured '7 days of history (60,480 samples)' "select stats_history('sbx_h', now() - interval '7 days', now(), 1)"
+measured 'an hour of history' "select stats_history('sbx_h', now() - interval '1 hour', now(), 1, '{7,30,400}')"
+measured '7 days of history (60,480 samples)' "select stats_history('sbx_h', now() - interval '7 days', now(), 1, '{7,30,400}')"
 measured 'write probe' 'select write_probe()'
 
 microseconds() { # QUERY

@@ -30,7 +30,7 @@ sql "insert into users (id, name, tier, overrides) values
     update audit_chain set head_seq = head_seq + $events / 5;
     set session_replication_role = default;
     update audit set at = days_ago(500) where seq < 2;
-    select make_partition((now() at time zone 'UTC')::date - 20 - i) from generate_series(1, 7) i" >/dev/null
+    select make_partition((now() at time zone 'UTC')::date - 20 - i, 'sample_rows') from generate_series(1, 7) i" >/dev/null
 sql 'vacuum analyze'
 sql checkpoint
 cat >"$DB_HOME/create.sql" <<'SQL'
@@ -54,6 +54,6 @@ wait "$upkeep"
 took=$(echo "$(date +%s.%N) $begin" | awk '{print $1 - $2}')
 cat "$DB_HOME/out"
 left=$(sql "select (select count(*) from events where at < days_ago(90)) + (select count(*) from sandboxes where ended_at < days_ago(90))
-    + (select count(*) from audit where at < days_ago(366)) + (select count(*) from sample_days() where day < now() - interval '9 days')")
+    + (select count(*) from audit where at < days_ago(366)) + (select count(*) from table_days('sample_rows') where day < now() - interval '9 days')")
 echo "$before $during $took $left" | awk '{
     printf "done in %.0f s, left %d; a create: %.1f ms (longest %.1f), during upkeep %.1f (%.1f): %.2f\n", $5, $6, $1, $2, $3, $4, $3 / $1}'

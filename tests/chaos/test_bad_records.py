@@ -5,6 +5,7 @@ import random
 import re
 import signal
 
+import agent_records
 import pytest
 from corral import FOREVER, wait_until
 from hermits import SMALL, pid_of, runs
@@ -42,11 +43,11 @@ def altered(text, **fields):
 
 def alter(corral, sandbox, **fields):
     path = records(corral) / sandbox
-    path.write_text(altered(path.read_text(), **fields))
+    path.write_text(altered(agent_records.text_of(path), **fields))
 
 
 def field(corral, sandbox, name):
-    found = re.search(rf"^{re.escape(name)} (\S*)$", (records(corral) / sandbox).read_text(), re.M)
+    found = re.search(rf"^{re.escape(name)} (\S*)$", agent_records.text_of(records(corral) / sandbox), re.M)
     return found and found[1]
 
 
@@ -102,11 +103,13 @@ def plant(folder, name, what):
 
 
 def test_what_is_no_record(corral, user, live):
-    good = (records(corral) / live[0]).read_bytes()
+    slots = (records(corral) / live[0]).read_bytes()
+    good = agent_records.text_of(records(corral) / live[0]).encode()
     bad = {
         "empty": (b"", "it is incomplete, or not a record"),
         "truncated": (good[:len(good) // 2], "it is incomplete, or not a record"),
         "without its sum": (good[:good.rindex(b"sum ")], "it is incomplete, or not a record"),
+        "of two torn slots": (slots.replace(b"\ngeneration ", b"\ngeneratiom "), "it is incomplete, or not a record"),
         "binary": (os.urandom(5000), "it is incomplete, or not a record"),
         "zeros": (bytes(4096), "it is incomplete, or not a record"),
         "huge": (b"corral-record 1\n" + b"x" * (3 << 20), "it is incomplete, or not a record"),
@@ -156,7 +159,7 @@ def test_thousands(corral, user, live):
 def test_more_than_a_session_can_tell(corral, user, live):
     """Records of ended sandboxes that the controller does not know are acknowledged and forgotten, however
     many."""
-    good = (records(corral) / live[0]).read_text()
+    good = agent_records.text_of(records(corral) / live[0])
     since = len(log(corral, 0))
     corral.kill("agent")
     for _ in range(5000):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from corral import ROOT, wait_until
+from corral import ROOT, running, wait_until
 
 
 def sql(corral, text, **more):
@@ -81,10 +81,10 @@ def test_a_users_reads_are_bounded_and_harm_nobody(corral, user):
     other = corral.user(user.user_id.lower().replace("_", "-"), "pro")
     path = f"/sandbox/{sandbox}/stats/history?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"
     lock = subprocess.Popen([ROOT / "deploy/lib/postgres.sh", "psql", corral.home / "postgres", "-c",
-                             "begin; lock table samples in access exclusive mode; select 'held'; select pg_sleep(60)"],
+                             "begin; lock table sample_rows in access exclusive mode; select 'held'; select pg_sleep(60)"],
                             stdout=subprocess.PIPE, text=True)
     try:
-        held = "select count(*) from pg_locks where relation = 'samples'::regclass and granted and mode = 'AccessExclusiveLock'"
+        held = "select count(*) from pg_locks where relation = 'sample_rows'::regclass and granted and mode = 'AccessExclusiveLock'"
         wait_until("the lock is held", lambda: corral.sql(held) == "1")
         with ThreadPoolExecutor(14) as pool:
             reads = [pool.submit(requests.get, corral.url + path, headers=dict(user.session.headers), timeout=60) for _ in range(14)]
@@ -121,7 +121,7 @@ def test_what_a_server_sets_for_everybody_else_ends_no_session(corral, user):
         end_sessions(corral)
         wait_until("a create is accepted", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 40)
         ours = wait_until("all sessions are there", lambda: len(s := sessions(corral)) >= 13 and s, 20)
-        with subprocess.Popen([ROOT / "deploy/lib/postgres.sh", "psql", corral.home / "postgres"], stdin=subprocess.PIPE,
+        with running([ROOT / "deploy/lib/postgres.sh", "psql", corral.home / "postgres"], stdin=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, env={**os.environ, "PGAPPNAME": "idler"}):
             idlers = "select 1 from pg_stat_activity where application_name = 'idler'"
             wait_until("a later idle session is there", lambda: sql(corral, idlers))

@@ -11,6 +11,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import agent_records
 import pytest
 import requests
 from corral import BUILD_ROOT, FOREVER, ROOT, STAYS, UNTIL_TOLD, wait_until
@@ -521,7 +522,7 @@ def test_the_node_was_booted(corral, user):
     corral.kill("agent")
     corral.docker("kill", sandbox)
     record = corral.home / "agent/records" / sandbox
-    lines = record.read_bytes().split(b"\n")
+    lines = agent_records.text_of(record).encode().split(b"\n")
     text = b"\n".join(b"boot_id 00000000-0000-4000-8000-000000000000" if line.startswith(b"boot_id ") else line for line in lines)
     text = text[:text.rindex(b"sum ")]
     record.write_bytes(text + b"sum %016x\n" % checksum(text))

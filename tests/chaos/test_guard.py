@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from corral import STAYS, wait_until
 
@@ -27,6 +28,14 @@ def events_of(user, sandbox):
     """Type, kind and level of each violation event."""
     return [(e["type"], e["data"].get("kind"), e["data"].get("level"))
             for e in user.good("GET", f"/sandbox/{sandbox['id']}/events?limit=200")["items"]]
+
+
+def test_the_agent_comes_before_everything_else(corral):
+    """Where the kernel groups processes by session, the priority of a thread counts only within its session."""
+    pid = int((corral.home / "run/agent.pid").read_text())
+    assert os.getpriority(os.PRIO_PROCESS, pid) == -10
+    group = Path(f"/proc/{pid}/autogroup")
+    assert not group.exists() or group.read_text().split()[-1] == "-10", group.read_text()
 
 
 def test_memory_at_full_speed_is_ended_before_the_kernel_does(user, hostile):

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from corral import BUILD_ROOT, FOREVER, ROOT, STAYS, UNTIL_TOLD, wait_until
+from corral import BUILD_ROOT, FOREVER, ROOT, STAYS, UNTIL_TOLD, running, wait_until
 
 MIB = 1 << 20
 PROFILE = json.loads((ROOT / "deploy/seccomp.json").read_text())
@@ -195,7 +195,7 @@ def test_a_flood_of_lines_is_not_kept_and_costs_its_own_time(corral, user, hosti
 def test_what_was_printed_at_the_end_is_kept(corral, user):
     sandbox = user.create(command=["sh", "-c", "echo begin; " + UNTIL_TOLD + "seq 1 5000; "
                                    "echo last >&2; exit 5"])
-    with subprocess.Popen(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "logs", "-f", sandbox["id"]],
+    with running(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "logs", "-f", sandbox["id"]],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
         assert follower.stdout.readline() == "begin\n"
         (corral.home / f"agent/volumes/{sandbox['id']}/0/go").touch()

@@ -73,6 +73,15 @@ def test_streams_that_break_off(corral, user):
             streams.frames = [said, (DATA, bytes([STDOUT]) + record + record[:-1]), end]
             with pytest.raises(requests.exceptions.ChunkedEncodingError):
                 requests.get(f"{url}/logs", headers=key, timeout=10)
+            told, change = (DATA, bytes([MESSAGE]) + field(16, field(1, 2))), struct.pack("<BBHHH", 1, 1, 1, 0, 0)
+            watch = lambda *bad: [told, *((DATA, bytes([STDOUT]) + b) for b in (change + b"a", *bad)), end]  # noqa: E731
+            for bad in (b"", b"\xff" * 8, change + b"/", struct.pack("<BBHHH", 1, 1, 2, 0, 0) + b"..", b"\7\1" + bytes(6) + change + b"b"):
+                streams.frames = watch(bad) if bad else watch()
+                text = requests.get(f"{url}/files/watch?path=/d", headers=key, timeout=10).text
+                assert 'data: {"event":"created","path":"/d/a","type":"file"}\n\nevent: end\n' in text, text
+                assert text.count("data: ") == 2 and '"path":"/d"' in text, text # and nothing of what is no change
+            streams.frames = [told, told]
+            assert "protocol" in requests.get(f"{url}/files/watch?path=/d", headers=key, timeout=10).text
             streams.frames = [end]
             with socket.create_connection(("127.0.0.1", corral.port), 10) as client: # has more to send when the node says that it took all
                 client.sendall(f"POST /sandbox/{sandbox}/processes/1/stdin HTTP/1.1\r\nHost: h\r\nX-API-Key: {key['X-API-Key']}\r\n"

@@ -89,8 +89,8 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
     wait_until("the outbox is empty", lambda: len(events_of(user, full, "violation")) >= 2, 10)
     for sandbox in (full, ended):
         def stored(sandbox=sandbox):
-            return [int(at) for at in corral.sql("select (extract(epoch from at) * 1000)::bigint from samples where "
-                                                 f"sandbox_id = '{sandbox['id']}' order by at").split()]
+            return [int(at) for at in corral.sql("select (extract(epoch from at) * 1000)::bigint from history_points("
+                                                 f"'{sandbox['id']}', now() - interval '1 day', now(), 1) order by at").split()]
         wait_until("the samples are stored", lambda: stored()[-1] >= expected[sandbox["id"]][-1] - 1000, 10)
         found = stored()
         for at in expected[sandbox["id"]]:

@@ -3,6 +3,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import agent_records
 import pytest
 from corral import wait_until
 from cut_docker import CutDocker
@@ -10,7 +11,7 @@ from hermits import MIB, SMALL, pid_of, runs
 
 
 def on_disk(corral, sandbox, line):
-    return line in (corral.home / "agent/records" / sandbox).read_text().splitlines()
+    return line in agent_records.text_of(corral.home / "agent/records" / sandbox).splitlines()
 
 
 def test_new_limits_outlive_the_agent(corral, user):

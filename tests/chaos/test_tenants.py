@@ -85,9 +85,14 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
 BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/processes": {"command": ["true"], "grace_seconds": 5}, "POST /sandbox/{id}/ports": {"port": 80},
           "POST /sandbox/{id}/ticket": {"route": "terminal"},
           "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"}, "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
-          "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
-          "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
-QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/archive": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+          "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"}, "POST /sandbox/keys": {"name": "x"},
+          "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"},
+          "POST /sandbox/system/alerts/rules/{name}/silence": {"duration_seconds": 60}, "POST /sandbox/system/alerts/{id}/silence": {"duration_seconds": 60},
+          "PATCH /sandbox/system/alerts/rules/{name}": {"enabled": False}, "PATCH /sandbox/system/recommendations/{id}": {"state": "dismissed"},
+          "POST /sandbox/system/images": {"ref": "alpine"}, "PATCH /sandbox/system/images/{ref}": {"pinned": True},
+          "POST /sandbox/system/registries": {"name": "example.com", "username": "x", "password": "x"},
+          "PATCH /sandbox/webhooks/{id}": {"enabled": False}}
+QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/files/watch": "?path=/x", "/sandbox/{id}/archive": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
            "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}
@@ -130,17 +135,18 @@ def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
     answer."""
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
     sandbox = other.create(**SMALL)["id"]
+    webhook = other.good("POST", "/sandbox/webhooks", {"url": "http://127.0.0.1:9/", "events": ["node.*"]})["id"]
     client = Client(corral.url, corral.key(user.user_id, scopes=scopes)["key"])
     tried = 0
     for method, path, _ in operations(client):
         if "{" not in path:
             continue
-        mine = path.startswith("/sandbox/{id}")
-        theirs = {"port_id": "prt_" + "0" * 26, "id": sandbox if mine else other.user_id, "key": other.key_id, "name": "node-1", "pid": "2"}
-        missing = {"port_id": "prt_" + "0" * 26, "id": "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere", "pid": "2"}
+        mine = path.startswith(("/sandbox/{id}", "/sandbox/webhooks/{id}"))
+        theirs = {"port_id": "prt_" + "0" * 26, "id": webhook if "webhooks" in path else sandbox if mine else other.user_id, "delivery": "evt_" + "0" * 18 + "1", "key": other.key_id, "name": "node-1", "pid": "2"}
+        missing = {"port_id": "prt_" + "0" * 26, "delivery": "evt_" + "0" * 18 + "1", "id": "whk_" + "0" * 26 if "webhooks" in path else "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere", "pid": "2"}
         answers = [answer_of(client, method, path, names)
-                   for names in (theirs, missing, {"port_id": "x", "id": "nonsense", "key": "%20", "name": "...", "pid": "2"})]
-        allowed = mine and need(method, path) in granted(scopes)
+                   for names in (theirs, missing, {"port_id": "x", "delivery": "x", "id": "nonsense", "key": "%20", "name": "...", "pid": "2"})]
+        allowed = (mine or path.startswith(("/sandbox/notifications/", "/sandbox/keys/"))) and need(method, path) in granted(scopes)
         assert len(set(answers)) == 1, (method, path, answers)
         assert answers[0][0] == (404 if allowed else 403), (method, path, answers)
         tried += 1
@@ -149,7 +155,7 @@ def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
     end_all([other])
 
 
-@pytest.mark.parametrize("path", ["/sandbox?all=true&limit=200", "/sandbox/events?limit=200", "/sandbox/quota/usage"])
+@pytest.mark.parametrize("path", ["/sandbox?all=true&limit=200", "/sandbox/events?limit=200", "/sandbox/notifications?limit=200", "/sandbox/quota/usage", "/sandbox/recommendations"])
 def test_lists_hold_nothing_of_another(corral, user, path):
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
     before = user.call("GET", path).text

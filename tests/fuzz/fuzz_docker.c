@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct docker_event event;
     struct docker_listed *listed = NULL;
     struct docker_network *networks = NULL;
+    struct docker_stored *stored = NULL;
     struct docker_file file;
     char id[DOCKER_ID_LEN + 1], api[16], said[100], link[DOCKER_PATH_MAX];
     size_t count;
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct err e;
     if (!len--)
         return 0;
-    switch (bytes[0] % 10) {
+    switch (bytes[0] % 11) {
     case 0:
         (void)!docker_json_version(text, len, &facts, api, &e);
         break;
@@ -47,6 +48,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     case 8:
         if (!docker_json_networks(text, len, &networks, &count, &e))
             free(networks);
+        break;
+    case 10:
+        if (!docker_json_images(text, len, &stored, &count, &e))
+            docker_stored_free(stored, count);
         break;
     case 9:
         (void)!docker_json_file(text, len, &file, link, &e);

@@ -40,6 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
             abort();
         if (frame.type == INIT_START)
             (void)init_start_get(frame.payload, frame.len, &start);
+        if (frame.type == INIT_ENVIRON && init_environ_get(frame.payload, frame.len, &start))
+            expect_same(&frame, init_environ_pack(again, sizeof again, &start));
         if (frame.type == INIT_SPAWN)
             read_spawn(&frame);
         if (frame.type == INIT_PROCESS)

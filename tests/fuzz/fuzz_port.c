@@ -48,14 +48,15 @@ static void check_head(const struct port_head *head, const char *prefix, bool is
 /* A head is read in the same way whatever follows it, and not before it is there. */
 static void fuzz_head(const char *text, size_t len, const char *prefix, bool is_head)
 {
+    const struct port_outside outside = {prefix, "127.0.0.1:3001", 8000};
     struct port_head head, again;
     struct err e;
-    long n = port_head_read(text, len, prefix, is_head, &head, &e);
+    long n = port_head_read(text, len, &outside, is_head, &head, &e);
     if (n <= 0)
         return;
     check_head(&head, prefix, is_head);
-    if ((size_t)n > len || port_head_read(text, (size_t)n - 1, prefix, is_head, &again, &e) > 0 ||
-        port_head_read(text, (size_t)n, prefix, is_head, &again, &e) != n ||
+    if ((size_t)n > len || port_head_read(text, (size_t)n - 1, &outside, is_head, &again, &e) > 0 ||
+        port_head_read(text, (size_t)n, &outside, is_head, &again, &e) != n ||
         again.lines.len != head.lines.len)
         abort();
     port_head_fini(&head);

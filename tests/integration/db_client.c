@@ -8,6 +8,7 @@
 #include "common/io/api_key.h"
 #include "common/io/loop.h"
 #include "controller/db/db_audit.h"
+#include "controller/db/db_event.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_idempotency.h"
 #include "controller/db/db_leader.h"
@@ -504,12 +505,13 @@ static void walk_rest(struct client *c)
         .id = c->id, .number = 7, .opened = true, .percent_centi = 9105, .limit = 5};
     const struct db_event_filter events = {.owner = "usr_w", .sandbox_id = c->id.text, .limit = 3};
     const struct db_node_seen seen = {"h1", {1, 2, 3, 4}};
+    const struct db_history_terms kept = {7, 30, 400};
     switch (c->step) {
     case 31:
         db_samples_add(c->pool, "h1", 7, &sample, 1, on_ok, c);
         break;
     case 32:
-        db_samples_history(c->pool, c->id.text, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 60,
+        db_samples_history(c->pool, c->id.text, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 60, &kept,
                            on_history, c);
         break;
     case 33:

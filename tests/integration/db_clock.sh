@@ -24,11 +24,11 @@ sql "insert into users (id, name, tier, deleted_at) values ('usr_1', 'u', 'free'
     insert into events values (nextval('event_seq'), 'x', now(), 'usr_2');
     insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes) values ('h', 1, 1, 1, 1);
     select idempotency_keep('key_2', 'POST /sandbox', 'k', 'x', 'sbx_' || lpad('1', 26, '0'), null, null);
-    select add_audit('{}', 'test', 'x', null, null); select make_partition((now() at time zone 'UTC')::date)" >/dev/null
+    select add_audit('{}', 'test', 'x', null, null); select make_partition((now() at time zone 'UTC')::date, 'sample_rows')" >/dev/null
 left() {
     sql "select (select count(*) from users where id = 'usr_1') || ' ' || (select count(*) from sandboxes) || ' '
         || (select count(*) from events where type = 'x') || ' ' || (select count(*) from nodes) || ' '
-        || (select count(*) from audit where action = 'test') || ' ' || (select count(*) from sample_days() where day < '$1')
+        || (select count(*) from audit where action = 'test') || ' ' || (select count(*) from table_days('sample_rows') where day < '$1')
         || ' ' || coalesce((select outcome from idempotency_find('key_2', 'POST /sandbox', 'k', 'x')), 'new')"
 }
 before=$(sql "select (now() at time zone 'UTC')::date + 30")

@@ -44,7 +44,7 @@ wait "$late"
 export CORRAL_EPOCH=2
 
 # A report that a node keeps is stored once, however often it arrives, and only for sandboxes of that node.
-id=$(sql "select sandbox_id from samples")
+id=$(sql "select sandbox_id from sample_rows")
 add() { # NODE NUMBER AGO_MS
     sql "select stored from add_samples('$1', 7, '{$id}', '{$2}', '{$3}'$(printf ", '{1}'%.0s" {1..11}))"
 }
@@ -53,10 +53,10 @@ add() { # NODE NUMBER AGO_MS
 for i in 1 2 3 4; do add h1 6 $((5000 + i)) >"$DB_HOME/add$i" & done
 wait
 [ "$(cat "$DB_HOME"/add? | sort | tr -d '\n')" = 0001 ] || say 'four at once'
-[ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from samples")" = '2|t' ] || say 'samples'
+[ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from sample_rows")" = '2|t' ] || say 'samples'
 # A day without a partition gets one; a sample that is too old, of an unknown sandbox, or of a moment that has
 # one already is counted as refused.
-today=samples_$(date -u +%Y%m%d) old=samples_$(date -u -d '3 days ago' +%Y%m%d)
+today=sample_rows_$(date -u +%Y%m%d) old=sample_rows_$(date -u -d '3 days ago' +%Y%m%d)
 sql "update sandboxes set created_at = now() - interval '30 days', started_at = now() - interval '29 days' where id = '$id';
     update sandbox_told set violation_at = violation_at - interval '29 days' where sandbox_id = '$id'; drop table $today"
 [ "$(add h1 7 1)$(add h1 8 $((3 * 86400000)))" = 11 ] || say 'a sample without a partition'
@@ -68,7 +68,7 @@ refused() { # NODE ID NUMBERS AGOS RX
 [ "$(refused h1 "$id,$id,$id" 8,9,10 "1,$((8 * 86400000)),100" 1,1,1)" = '1 1' ] || say 'a sample that is too old'
 [ "$(refused h1 "$id,sbx_none,$id" 11,12,13 9223372036854775807,1,200 1,1,1)" = '1 2' ] || say 'a sample of nobody'
 [ "$(refused h2 "$id,$id,$id" 14,15,16 1,2,3 1,1,1)" = '0 3' ] || say "another node's samples"
-sql "alter table samples add check (rx_bytes <> 666)"
+sql "alter table sample_rows add check (rx_bytes <> 666)"
 [ "$(refused h1 "$id,$id,$id" 17,18,19 300,400,500 1,666,1)" = '2 1' ] || say 'a sample that cannot be stored'
 [ "$(add h1 20 50)" = 1 ] || say 'a sample after one that cannot be stored'
 tell() { # NODE NUMBER OPENED AGO_MS ...
@@ -161,6 +161,24 @@ sql "update schema_migrations set sha256 = 'x' where number = 0"
 printf 'commit;\n\\q\n' >&"$gate_in"
 wait "$create" "$gate_pid"
 [ "$(tail -1 "$DB_HOME/replaced")" = 'admitted 1 quota 0 other 0' ] || say "while functions were replaced: $(cat "$DB_HOME/replaced")"
+
+# An admission takes the row of the member of the warm pool that has its id. On the member's node it starts in it; on another
+# one the member is nobody's, and its id is not handed out again. Another create's admission of the id is refused.
+member=sbx_0000000000000000000000000
+sql "insert into users (id, name, tier) values ('usr_4', 'u4', 'free');
+    insert into api_keys (id, user_id, name, prefix, last_four, sha256) values ('key_4', 'usr_4', '', 'crl_4', 'abcd', sha256('x'));
+    insert into warm_members (id, node, image, storage_bytes, shm_bytes, memory_bytes)
+        values ('${member}A', 'h1', 'i', 1, 0, 1), ('${member}B', 'elsewhere', 'i', 1, 0, 1)"
+take() { # LETTER REQUEST
+    sql "select a.outcome from admit((select jsonb_build_array(to_jsonb(s) || jsonb_build_object('id', '$member$1', 'user_id', 'usr_4',
+            'key_id', 'key_4', 'node', 'h1', 'spec', '00', 'warm', true, 'request_id', '$2', 'lifetime_seconds', 60))
+        from sandboxes s where user_id = 'usr_3' limit 1), '{\"max_total_sandboxes\": 1000}') a"
+}
+[ "$(take A r1) $(take B r2)" = 'admitted admitted' ] || say 'admissions of members'
+[ "$(sql "select string_agg(state || ' ' || generation || ' ' || warm, ', ' order by id) from sandboxes where user_id = 'usr_4'")" = \
+    'starting 2 true, pending 2 false' ] || say 'a member, and one of another node'
+[ "$(sql 'select count(*) from warm_members')" = 0 ] || say "members that are nobody's have rows"
+[ "$(take A r1) $(take A r3)" = 'admitted no_capacity' ] || say 'the same call, and one of another'
 
 # How a node is recognised, what of it was revoked, and its removal.
 joined() { # BOOT STATE FINGERPRINT ADDRESS

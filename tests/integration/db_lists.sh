@@ -112,10 +112,11 @@ sql 'delete from sandboxes where id = (select min(id) from sandboxes)'
 
 # A history has 1,000 points at most, and says its step; a step that is large enough stays as requested.
 id=$(sql 'select max(id) from sandboxes')
-sql "insert into samples select '$id', date_trunc('day', now()) + i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 from generate_series(0, 8639) i"
+sql "select make_partition((now() at time zone 'UTC')::date, 'sample_rows')" >/dev/null
+sql "insert into sample_rows select '$id', date_trunc('day', now()) + i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 from generate_series(0, 8639) i"
 history() { # TO STEP
     sql "select h->>'step_seconds' || ' ' || json_array_length(h->'points') || ' ' || (select max((p->'memory'->>'max')::int) from
-        json_array_elements(h->'points') p) from (select stats_history('$id', date_trunc('day', now()), date_trunc('day', now()) + $1, $2)::json as h) x"
+        json_array_elements(h->'points') p) from (select stats_history('$id', date_trunc('day', now()), date_trunc('day', now()) + $1, $2, '{7,30,400}')::json as h) x"
 }
 [ "$(history "interval '1 day'" 1)" = '87 993 8639' ] || say "a day at 1 s: $(history "interval '1 day'" 1)"
 [ "$(history "interval '1 day'" 3600)" = '3600 24 8639' ] || say 'a day at 1 h'

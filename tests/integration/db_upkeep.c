@@ -31,6 +31,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < 7; i++)
         days[i] = strtoull(argv[2 + i], NULL, 10);
     struct db_upkeep_terms terms = {days[0], days[1], days[2], days[3], days[4], days[5], days[6]};
+    terms.system_sample_days = 30;
+    terms.system_days = 365;
     struct db_upkeep_conf conf = {run.loop, argv[1], &terms, on_round, &run};
     if (db_upkeep_new(&run.upkeep, &conf, &e)) {
         fprintf(stderr, "%s\n", e.text);

@@ -31,7 +31,7 @@ sql "create function aged(n integer) returns void language sql as \$\$
         values ('h' || n, 1, 1, 1, 1, days_ago(n)) on conflict do nothing;
     insert into node_cleanups values ('h' || n, 1);
     select add_audit('{}', 'test', n::text, null, null);
-    select make_partition((now() at time zone 'UTC')::date - n)
+    select make_partition((now() at time zone 'UTC')::date - n, 'sample_rows')
 \$\$;
     select aged(100); select aged(99); select aged(50); select aged(0);
     update audit set at = days_ago(100) where target in ('100', '99');
@@ -47,9 +47,9 @@ counts() {
     sql "select (select count(*) from sandboxes) || ' ' || (select count(*) from sandbox_told) || ' ' || (select count(*) from api_keys)
         || ' ' || (select count(*) from users) || ' ' || (select count(*) from events where type = 'x') || ' '
         || (select count(*) from idempotency) || ' ' || (select count(*) from nodes) || ' ' || (select count(*) from node_cleanups) || ' '
-        || (select count(*) from audit where action = 'test') || ' ' || (select count(*) from sample_days())"
+        || (select count(*) from audit where action = 'test') || ' ' || (select count(*) from table_days('sample_rows'))"
 }
-[ "$(counts)" = '4 4 5 5 4 4 4 4 4 12' ] || say "before: $(counts)"
+[ "$(counts)" = '4 4 5 5 4 4 4 4 4 4' ] || say "before: $(counts)"
 
 # No node is removed before a controller has led for an hour: after a long time without a leader all nodes
 # look lost.
@@ -74,7 +74,7 @@ upkeep 7 90 90 90 90 90 90 1 >"$DB_HOME/out"
 grep -Eq '^events removed=0 failures=[1-9][0-9]* overdue=8[0-9]{5} .*no events go' "$DB_HOME/out" || say "$(cat "$DB_HOME/out")"
 grep -Eq '^sandboxes removed=1 ' "$DB_HOME/out" && grep -Eq '^users removed=1 ' "$DB_HOME/out" || say "$(cat "$DB_HOME/out")"
 grep -q 'step=events overdue_seconds=.*raise keep_event_days' "$DB_HOME/log" || say "not said: $(cat "$DB_HOME/log")"
-[ "$(sql 'select count(*) from samples_'"$(date -u -d '2 days' +%Y%m%d)")" = 0 ] || say 'no partitions ahead'
+[ "$(sql 'select count(*) from sample_rows_'"$(date -u -d '2 days' +%Y%m%d)")" = 0 ] || say 'no partitions ahead'
 
 # More than one statement can remove in its time: several batches, over several rounds, and the other steps
 # run in between.
@@ -88,23 +88,23 @@ grep -Eq '^events removed=10001 failures=0 overdue=0$' "$DB_HOME/out" || say "$(
 
 # An old day that somebody still reads: others read, write and create days meanwhile; the day is removed when
 # the reader has finished.
-old=samples_$(date -u -d '30 days ago' +%Y%m%d)
-sql "select make_partition((now() at time zone 'UTC')::date - 30)" >/dev/null
-reader() { postgres_psql "$DB_DIR" -c "begin; select count(*) from samples; select pg_sleep(100)" >/dev/null 2>&1; }
+old=sample_rows_$(date -u -d '30 days ago' +%Y%m%d)
+sql "select make_partition((now() at time zone 'UTC')::date - 30, 'sample_rows')" >/dev/null
+reader() { postgres_psql "$DB_DIR" -c "begin; select count(*) from sample_rows; select pg_sleep(100)" >/dev/null 2>&1; }
 reader & reader=$!
 asleep() { [ "$(sql "select count(*) from pg_stat_activity where query like '%pg_sleep(100)' and wait_event = 'PgSleep'")" = 1 ]; }
 wait_until 10 asleep
 upkeep 7 90 90 90 90 90 90 1 >"$DB_HOME/out" & rounds=$!
 waits() { [ "$(sql "select count(*) from pg_stat_activity where query like '%detach partition%concurrently' and wait_event_type = 'Lock'")" = 1 ]; }
 wait_until 10 waits
-sql "set statement_timeout = 5000; select count(*) from samples; select make_partition((now() at time zone 'UTC')::date + 20);
-    insert into samples select 'sbx', now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1" >/dev/null || say 'waited for an old day'
+sql "set statement_timeout = 5000; select count(*) from sample_rows; select make_partition((now() at time zone 'UTC')::date + 20, 'sample_rows');
+    insert into sample_rows select 'sbx', now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1" >/dev/null || say 'waited for an old day'
 wait "$rounds"
-grep -q '^samples removed=0 failures=1 overdue=.*statement timeout' "$DB_HOME/out" || say "$(cat "$DB_HOME/out")"
+grep -q '^sample_rows removed=0 failures=1 overdue=.*statement timeout' "$DB_HOME/out" || say "$(cat "$DB_HOME/out")"
 sql "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(100)' and pid <> pg_backend_pid()" >/dev/null
 wait "$reader" || true
 upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
-[ "$(sql "select count(*) from sample_days() where name = '$old'")" = 0 ] || say "it stays: $(cat "$DB_HOME/out")"
+[ "$(sql "select count(*) from table_days('sample_rows') where name = '$old'")" = 0 ] || say "it stays: $(cat "$DB_HOME/out")"
 
 # The audit is shortened forward from its anchor, in batches: each is a short transaction, and the chain stays
 # whole.

@@ -1,6 +1,7 @@
 /*
  * Drives agent/docker through the life of containers on a real daemon.
- * usage: docker_client SOCKET VOLUME_FOLDER    (with an image corral-test:latest that has busybox)
+ * usage: docker_client SOCKET VOLUME_FOLDER    (with an image corral-test:latest that has busybox, and a
+ * registry at 127.0.0.1:5000 that has it too, for tester with the password: right "; with TLS)
  */
 #include "agent/docker/docker.h"
 
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define CHECK(condition)                                                                                     \
     do {                                                                                                     \
@@ -252,7 +255,7 @@ static void test_given_up(const char *volume)
     CHECK(!t.pending);
     await();
     CHECK(t.code == ERR_CANCELLED);
-    struct docker_pull_bounds bounds = {"", 60000, 60000, 0, 0, ""};
+    struct docker_pull_bounds bounds = {"", 60000, 60000, 0, 0, "", NULL};
     int first = 0, second = 0;
     docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &bounds, on_code, &first);
     docker_cancel(docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &bounds, on_code, &second));
@@ -263,6 +266,64 @@ static void test_given_up(const char *volume)
     CHECK(!t.code);
     inspect();
     CHECK(t.code == ERR_NOT_FOUND);
+}
+
+#define PRIVATE "127.0.0.1:5000/corral-test:1"
+
+/* Borrows code until the answer. */
+static struct docker_call *pull_with(const char *password, int *code)
+{
+    struct docker_pull_bounds bounds = {"", 60000, 60000, 0, 0, "", NULL};
+    struct registry_login login = {.registry = "127.0.0.1:5000", .username = "tester"};
+    char *auth = NULL;
+    if (password) {
+        snprintf(login.password, sizeof login.password, "%s", password);
+        bounds.auth = auth = docker_auth_write(&login);
+    }
+    struct docker_call *call = docker_image_pull(t.docker, PRIVATE, &bounds, on_code, code);
+    free(auth);
+    return call;
+}
+
+static void on_stored(void *arg, int code, const struct err *e, const struct docker_stored *items,
+                      size_t count)
+{
+    bool *found = arg;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < items[i].names.count; j++)
+            *found |= !strcmp(items[i].names.item[j], PRIVATE) && items[i].size_bytes > 0;
+    }
+    answered(code, e);
+}
+
+static bool is_stored(void)
+{
+    bool found = false;
+    docker_image_list(t.docker, on_stored, &found);
+    await();
+    CHECK(!t.code);
+    return found;
+}
+
+/* A login opens its registry to nobody else, though another pull of the image is under way. */
+static void test_a_registry_with_a_password(void)
+{
+    int without = 0, with = 0;
+    pull_with(NULL, &without);
+    await();
+    CHECK(without == ERR_IMAGE_UNAVAILABLE);
+    pull_with("wrong \"", &with);
+    await();
+    CHECK(with == ERR_IMAGE_UNAVAILABLE && !is_stored());
+    pull_with("right \"", &with);
+    CHECK(docker_pull_progress(pull_with(NULL, &without)));
+    t.pending = 1;
+    await();
+    CHECK(with == 0 && without == ERR_IMAGE_UNAVAILABLE);
+    CHECK(is_stored());
+    docker_image_remove(t.docker, PRIVATE, on_done, NULL);
+    await();
+    CHECK(!t.code && !is_stored());
 }
 
 /* Three containers whose list does not fit into one answer. */
@@ -286,6 +347,73 @@ static void test_a_list_in_parts(const char *volume)
         memcpy(t.id, ids[i], sizeof t.id);
         remove_it();
     }
+}
+
+static void on_exec(void *arg, int code, const struct err *e, int fd)
+{
+    *(int *)arg = fd;
+    answered(code, e);
+}
+
+static struct docker_exec *run(const char *program, const char *script, int *fd)
+{
+    struct string_list command = {0};
+    string_list_add(&command, program);
+    string_list_add(&command, "-c");
+    string_list_add(&command, script);
+    struct docker_exec *exec = docker_exec_run(t.docker, t.id, &command, on_exec, fd);
+    string_list_fini(&command);
+    await();
+    return exec;
+}
+
+static void on_readable(void *arg, bool readable, bool writable)
+{
+    loop_stop(t.loop);
+}
+
+/* Reads so many bytes, or to the end. */
+static size_t read_some(int fd, char *out, size_t size)
+{
+    struct watch watch = {0};
+    size_t len = 0;
+    ssize_t n = 1;
+    watch_start(&watch, t.loop, fd, true, false, on_readable, NULL);
+    while (n > 0 && len < size) {
+        loop_run(t.loop);
+        n = recv(fd, out + len, size - len, MSG_DONTWAIT);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    watch_stop(&watch);
+    return len;
+}
+
+static void test_exec(const char *volume)
+{
+    char text[16];
+    int fd = -1;
+    create(6, volume, "exec tail -f /dev/null", 64 << 20);
+    start();
+    struct docker_exec *exec = run("/bin/sh", "id -u; echo lost >&2; exec cat", &fd);
+    CHECK(!t.code && fd >= 0);
+    CHECK(send(fd, "in\n", 3, 0) == 3);
+    CHECK(read_some(fd, text, 8) == 8 && !memcmp(text, "1000\nin\n", 8));
+    docker_exec_free(exec); /* the program sees the end of its input, and ends */
+    CHECK(read_some(fd, text, 1) == 0);
+    close(fd);
+    exec = run("/bin/sh", "echo last", &fd);
+    CHECK(read_some(fd, text, sizeof text) == 5 && !memcmp(text, "last\n", 5));
+    docker_exec_free(exec);
+    close(fd);
+    exec = run("/no/such", "", &fd);
+    CHECK(t.code || read_some(fd, text, 1) == 0 || text[0] == 'O'); /* Docker says why, in a frame */
+    docker_exec_free(exec);
+    close(fd);
+    act(docker_container_pause);
+    exec = run("/bin/sh", "true", &fd);
+    CHECK(t.code == ERR_CONFLICT && fd == -1);
+    docker_exec_free(exec);
+    remove_it();
 }
 
 static void test_refusals(void)
@@ -316,6 +444,8 @@ int main(int argc, char **argv)
     test_many_starts(argv[2]);
     test_given_up(argv[2]);
     test_a_list_in_parts(argv[2]);
+    test_a_registry_with_a_password();
+    test_exec(argv[2]);
     test_refusals();
     docker_free(t.docker);
     loop_free(t.loop);

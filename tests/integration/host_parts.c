@@ -150,6 +150,12 @@ static void test_disk(const char *dir)
     volume_make(volumes, &id, 64 * MIB, 1, NULL, on_made, NULL);
     loop_run(loop);
     CHECK(!made_code && volume_use(volumes, &id, &used) && used.used_bytes < 2 * MIB);
+    /* It is a copy of what mkfs made for the first, and holds as much. */
+    volume_folder(volumes, &id, 0, folder);
+    CHECK(!stat(folder, &st) && st.st_uid == 101000 && is_direct(&st));
+    snprintf(file, sizeof file, "%s/fill", folder);
+    uint64_t again = fill(file, &why);
+    CHECK(why == ENOSPC && again == written);
     removed(volumes, &id);
     removed(volumes, &id);
     CHECK(volume_list(volumes, &left) == 0);

@@ -298,6 +298,26 @@ static void test_a_lost_link_is_met_again(void)
 }
 
 /* Each bad frame costs the link, and nothing else. */
+/* Once, for all that starts after; an answer for each, and the first one counts. */
+static void test_an_environment_for_all_that_starts(void)
+{
+    static struct init_start start = {
+        .cwd = "/tmp", .envc = 2, .env = {"CORRAL_WARM=a b", "HOME=/somewhere"}};
+    static struct init_start other = {.cwd = "/", .envc = 1, .env = {"CORRAL_WARM=other"}};
+    CHECK(initlink_environ(world.link, &start, &world.e) == 0);
+    CHECK(initlink_environ(world.link, &other, &world.e) == 0);
+    UNTIL(world.environs == 2);
+    uint32_t p = sh("echo \"$CORRAL_WARM $HOME\"");
+    struct seen *s = world_attach(p, 0, LARGE);
+    expect_end(p, INIT_EXIT_CODE, 0);
+    UNTIL(s->detached);
+    CHECK(!strcmp(s->text[0], "a b /somewhere\n"));
+    world_link_again();
+    CHECK(initlink_environ(world.link, &other, &world.e) == 0);
+    UNTIL(world.environs == 3);
+    expect_end(sh("[ \"$CORRAL_WARM\" = 'a b' ]"), INIT_EXIT_CODE, 0);
+}
+
 static void test_frames_that_break_the_rules(void)
 {
     uint32_t p = world_spawn((const char *[]){"sleep", "1000", NULL}, 0, 0);
@@ -405,6 +425,7 @@ int main(int argc, char **argv)
         test_no_more_than_it_has_descriptors_for,
         test_it_waits_also_without_a_right_to_descriptors,
         test_a_lost_link_is_met_again,
+        test_an_environment_for_all_that_starts,
         test_frames_that_break_the_rules,
         measure,
     };

@@ -90,6 +90,13 @@ static void on_copied(void *arg, int error, uint32_t folder)
     loop_stop(world.loop);
 }
 
+static void on_environ(void *arg, int error)
+{
+    CHECK(error == 0);
+    world.environs++;
+    loop_stop(world.loop);
+}
+
 static void on_exited(void *arg, const struct init_exit *end)
 {
     world.exited = true;
@@ -135,8 +142,11 @@ static void start_init(void)
 
 static void listen_again(void)
 {
-    static const struct initlink_events events = {
-        .on_ready = on_ready, .on_copied = on_copied, .on_exited = on_exited, .on_update = on_update};
+    static const struct initlink_events events = {.on_ready = on_ready,
+                                                  .on_copied = on_copied,
+                                                  .on_environ = on_environ,
+                                                  .on_exited = on_exited,
+                                                  .on_update = on_update};
     world.listed = false;
     CHECK(initlink_new(world.loop, links, &events, NULL, &world.link, &world.e) == 0);
     initlink_expect(world.link, init_pid);

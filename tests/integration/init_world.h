@@ -25,6 +25,7 @@ struct world {
     struct initlink *link;
     struct err e;
     bool copied, listed, exited;
+    int environs;     /* answers to ENVIRON */
     uint32_t refused; /* the latest number, and errno */
     int refused_with;
     struct seen seen[SEEN_MAX];

@@ -57,6 +57,11 @@ class Channels:
         while text.encode() not in self.output:
             self.step(seconds)
 
+    def echoes(self, text):
+        """Types a line into a terminal where cat runs: its echo and what cat writes have come."""
+        self.type(text + "\n")
+        self.until(f"{text}\r\n{text}\r\n")
+
     def ended(self, seconds=20):
         """Reads to the close: its code."""
         try:

@@ -1,5 +1,6 @@
 """A Corral installation for tests, started by deploy/quickstart from the programs that were built, and a
 client for it."""
+import contextlib
 import hashlib
 import os
 import random
@@ -18,6 +19,8 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_ROOT = Path(os.environ["CORRAL_BUILD_ROOT"])
 CGROUP_V2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+# The runtime of sandboxes whose test names none: with runsc, any file of tests runs under gVisor.
+IN_RUNTIME = {"runtime": os.environ["CORRAL_TEST_RUNTIME"]} if os.environ.get("CORRAL_TEST_RUNTIME") else {}
 
 
 def wait_until(what, condition, seconds=10.0, every=0.05):
@@ -30,6 +33,17 @@ def wait_until(what, condition, seconds=10.0, every=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+@contextlib.contextmanager
+def running(command, **more):
+    """A process that is killed where the test fails: to wait for its end would be to wait for ever."""
+    with subprocess.Popen(command, **more) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def is_free(port):
@@ -154,7 +168,7 @@ class Client:
         return problem
 
     def create(self, **body):
-        return self.good("POST", "/sandbox", body, status=201)
+        return self.good("POST", "/sandbox", {**IN_RUNTIME, **body}, status=201)
 
     def show(self, sandbox_id):
         return self.good("GET", f"/sandbox/{sandbox_id}")
@@ -197,7 +211,9 @@ class Corral:
         port = free_port(1, 4420) # of URLs of ports, and of agents
         self.port, self.nodes = port, nodes
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
-        self.environ.update(CORRAL_HOME=str(self.home), CORRAL_BUILD=os.environ["CORRAL_BUILD_ROOT"], **env)
+        # Without a warm pool, unless a test is about it: tests count containers, and say what a start does.
+        self.environ.update({"CORRAL_HOME": str(self.home), "CORRAL_BUILD": os.environ["CORRAL_BUILD_ROOT"], "CORRAL_WARM_MAX": "0",
+                             "ASAN_OPTIONS": "quarantine_size_mb=16", **env}) # what was freed counts as memory by then
         try:
             self.output = self.quickstart("--port", str(port), "--nodes", str(nodes))
         except AssertionError:
@@ -244,6 +260,12 @@ class Corral:
             except (OSError, ValueError):
                 pass # the process is gone, and so is its file
         self.quickstart()
+
+    def restore_administrator(self):
+        """Whatever was done to the first administrator or to the key of it: the key is as it was."""
+        mine = f"sha256 = sha256('{self.admin_key}')"
+        self.sql("update users set role = 'admin', deleted_at = null where id = (select user_id from api_keys where " + mine + ")")
+        self.sql("update api_keys set revoked_at = null, expires_at = null, scopes = '{read,write,admin}' where " + mine)
 
     def pid(self, name):
         return int((self.home / "run" / f"{name}.pid").read_text())

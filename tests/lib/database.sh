@@ -16,3 +16,12 @@ database_end() {
     postgres_stop "$DB_DIR" immediate || true
     rm -rf "$DB_HOME"
 }
+
+# What a test asks of its database; a script that needs them otherwise has its own.
+sql() { postgres_psql "$DB_DIR" -c "$1"; }
+say() { echo "$*" >&2; exit 1; }
+is() { # EXPECTED SQL
+    local got
+    got=$(sql "$2")
+    [[ $got == "$1" ]] || say "expected '$1', got '$got': $2"
+}

@@ -226,11 +226,12 @@ class Registry:
 
     def __init__(self, corral, folder):
         self.corral, self.folder = corral, folder
+        self.more = self.auth = "" # of the configuration
 
     def __enter__(self):
         config = self.folder / "registry.yml"
         config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {self.folder}/data}}}}\n"
-                          f"http: {{addr: '{self.address}'}}\n")
+                          f"http: {{addr: '{self.address}'{self.more}}}\n{self.auth}")
         self.process = subprocess.Popen(["nsenter", f"--net={namespace(self.corral)}", "docker-registry", "serve", config],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until("the registry listens", lambda: within(self.corral, self.listens), 20, 0.2)

@@ -29,6 +29,11 @@ ARROWS = {
     "controller/leader": ["controller/leader", "controller/core", "controller/db", "controller/nodes", "controller/streams", "common"],
     "controller/streams": ["controller/streams", "controller/core/caller.h", "common", "proto"],
     "controller/ports": ["controller/ports", "controller/streams", "controller/core/caller.h", "controller/core/rate_limit.h", "controller/api/rate_table.h", "common"],
+    "controller/web": ["controller/web", "common/base"],
+    "controller/events": ["controller/events", "controller/core/event_row.h", "common"],
+    "controller/advice": ["controller/advice", "controller/core", "controller/db", "common"],
+    "controller/alerts": ["controller/alerts", "controller/core", "controller/db", "common"],
+    "controller/webhooks": ["controller/webhooks", "controller/core", "controller/db", "common"],
     "controller/jobs": ["controller/jobs", "controller/controller_state.h", "controller/leader", "controller/db", "common"],
     "controller": ["controller", "common", "proto"],
     "agent/core": ["agent/core", "common"],
@@ -37,6 +42,8 @@ ARROWS = {
     "agent/disk": ["agent/disk", "agent/core", "common"],
     "agent/uplink": ["agent/uplink", "agent/core", "common", "proto"],
     "agent/init": ["agent/init/"],
+    # A program of its own, which the agent starts for one image.
+    "agent/image": ["agent/image", "agent/init/", "agent/core", "common/base", "common/model", "proto"],
     "agent/initlink": ["agent/initlink", "agent/init/", "agent/core", "common"],
     # Rooms of the owner. The first knows how every effect is run; the second knows only where to put its
     # events.
@@ -45,7 +52,7 @@ ARROWS = {
                    "agent/docker", "agent/cgroup", "agent/disk", "agent/init/", "agent/uplink", "common", "proto"],
     "agent/sandbox": ["agent/sandbox", "agent/node/history.h", "agent/node/images.h", "agent/node/logs.h", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
                       "agent/disk", "agent/init/", "agent/initlink", "agent/uplink", "common", "proto"],
-    "agent/streams": ["agent/streams", "agent/sandbox", "agent/node/logs.h", "agent/agent_state.h", "agent/agent_conf.h", "agent/core", "agent/docker", "agent/initlink", "agent/uplink", "agent/init/", "common", "proto"],
+    "agent/streams": ["agent/streams", "agent/sandbox", "agent/node/image_analysis.h", "agent/node/logs.h", "agent/agent_state.h", "agent/agent_conf.h", "agent/core", "agent/docker", "agent/initlink", "agent/uplink", "agent/init/", "common", "proto"],
     "agent/sources": ["agent/sources", "agent/streams", "agent/sandbox", "agent/node", "agent/agent_state.h", "agent/engine/engine.h", "agent/core",
                       "agent/docker", "agent/cgroup", "agent/disk", "agent/uplink", "common", "proto"],
     "agent": ["agent", "common", "proto"],

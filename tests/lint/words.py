@@ -17,13 +17,13 @@ RETIRED = [
     (r"want|wanted|unwanted", "desired, asked, needed", ANYWHERE, [
         ("", r"SSL_ERROR_WANT_|WSLAY_ERR_WANT_", "names of OpenSSL and wslay"),
         (r"^docs/README\.md$", r"you want to", "the verb")]),
-    (r"observ(?:e|es|ed|ation|ations)", "status, report", ANYWHERE, []),
+    (r"observ(?:e|es|ed|ation|ations)", "status, report", ANYWHERE, [(r"^web/", r"watch\.observe\(", "a method of the browser's")]),
     (r"acceptances?", "acknowledgement, ack", ANYWHERE, []),
     (r"news", "update, report", ANYWHERE, []),
     (r"hearts?", "core", ANYWHERE, []),
     (r"keepers?", "reconciler", ANYWHERE, []),
     (r"fleets?", "cluster state", ANYWHERE, []),
-    (r"box|boxes", "sandbox", ANYWHERE, []),
+    (r"box|boxes", "sandbox", ANYWHERE, [(r"^web/style\.css$", r"box-|border-box", "properties of CSS")]),
     (r"holders?", "runtime", ANYWHERE, [
         ("", r"certificate", "who has the key of a certificate"),
         (r"^controller/nodes/|^common/io/", r"", "the same, in the code that checks certificates"),

@@ -15,11 +15,21 @@
     200000 /* then until everything has ended: longer than the longest lifetime, all leases and all retries  \
             */
 
+/* It ends, is frozen, paused, or taken away: any of that may meet a create. */
+static void hurt_member(struct world *w, int node)
+{
+    int member = warm_member(w, node);
+    static void (*const ways[])(struct world *, int, int) = {sandbox_exits, sandbox_frozen, sandbox_touched,
+                                                             sandbox_taken};
+    if (member >= 0)
+        ways[sim_random(w, 4)](w, node, member);
+}
+
 static void mishap(struct world *w)
 {
     int node = (int)sim_random(w, SIM_NODES);
     struct node_model *model = &w->node[node];
-    switch (sim_random(w, 14)) {
+    switch (sim_random(w, 16)) {
     case 0:
         controller_down(w);
         break;
@@ -47,10 +57,10 @@ static void mishap(struct world *w)
             node_wiped(w, node);
         break;
     case 9:
-        sandbox_exits(w, node, (int)sim_random(w, SIM_SANDBOXES));
+        sandbox_exits(w, node, (int)sim_random(w, 1 + (uint64_t)w->rows));
         break;
     case 10:
-        sandbox_touched(w, node, (int)sim_random(w, SIM_SANDBOXES));
+        sandbox_touched(w, node, (int)sim_random(w, 1 + (uint64_t)w->rows));
         break;
     case 11:
         controller_stop(w);
@@ -59,6 +69,12 @@ static void mishap(struct world *w)
         model->broken_ms = w->now + sim_random(w, 30000);
         break;
     case 13:
+        hurt_member(w, node);
+        break;
+    case 14:
+        controller_mark(w, node, sim_chance(w, 50), sim_chance(w, 50));
+        break;
+    case 15:
         w->clock_ms = (int64_t)sim_random(w, 2 * SIM_STEP_MS) - SIM_STEP_MS;
         sim_say(w, "PostgreSQL's clock is %lld ms ahead", (long long)w->clock_ms);
         break;
@@ -97,8 +113,8 @@ static void on_beat(struct world *w)
         busy(w);
 }
 
-static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsigned long *told,
-                              unsigned long *rescheduled)
+static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsigned long *handed_out,
+                              unsigned long *told, unsigned long *rescheduled)
 {
     struct world *w = world_new(seed, NULL, on_beat);
     w->verbose = verbose;
@@ -106,7 +122,8 @@ static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsig
         world_step(w);
     check_rest(w);
     unsigned long steps = w->steps;
-    *sandboxes += w->rows;
+    *sandboxes += w->sandboxes;
+    *handed_out += w->handed_out;
     *told += w->told;
     *rescheduled += w->rescheduled;
     world_free(w);
@@ -127,14 +144,15 @@ int main(int argc, char **argv)
         else
             return fprintf(stderr, "usage: sim [--seeds N] [--from SEED] [--verbose]\n"), 2;
     }
-    unsigned long steps = 0, told = 0, rescheduled = 0;
+    unsigned long steps = 0, told = 0, rescheduled = 0, handed_out = 0;
     int sandboxes = 0;
     for (uint64_t seed = from; seed < from + seeds; seed++)
-        steps += run_seed(seed, verbose, &sandboxes, &told, &rescheduled);
+        steps += run_seed(seed, verbose, &sandboxes, &handed_out, &told, &rescheduled);
     double hours = (double)seeds * (BUSY_MS + CALM_MS) / 3600000;
-    printf("%llu seeds, %d sandboxes (%lu placed twice), %lu steps, %lu samples and violations told, %.1f "
+    printf("%llu seeds, %d sandboxes (%lu out of the pool, %lu placed twice), %lu steps, %lu samples and "
+           "violations told, %.1f "
            "hours of virtual time, %.1f in a second of processor\n",
-           (unsigned long long)seeds, sandboxes, rescheduled, steps, told, hours,
+           (unsigned long long)seeds, sandboxes, handed_out, rescheduled, steps, told, hours,
            hours * CLOCKS_PER_SEC / (double)clock());
-    return sandboxes && told && (rescheduled || seeds < 100) ? 0 : 1;
+    return sandboxes && handed_out && told && (rescheduled || seeds < 100) ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 /* The nodes of the simulation: a real reconciler, engine and uplink each; Docker and the disk are tables that
  * survive the agent. */
+#include "tests/sim/sim_agent.h"
 #include "tests/sim/sim_loop.h"
 
 #include "common/base/mem.h"
@@ -8,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sim_event *answer_after(struct world *w, int node, int sandbox, uint64_t delay,
-                                      void (*run)(struct world *, struct sim_event *))
+struct sim_event *agent_answer_after(struct world *w, int node, int sandbox, uint64_t delay,
+                                     void (*run)(struct world *, struct sim_event *))
 {
     struct sim_event *e = sim_after(w, delay, run);
     e->node = node;
@@ -18,7 +19,7 @@ static struct sim_event *answer_after(struct world *w, int node, int sandbox, ui
     return e;
 }
 
-static struct reconciler *still_up(struct world *w, const struct sim_event *e)
+struct reconciler *agent_still_up(struct world *w, const struct sim_event *e)
 {
     struct node_model *model = &w->node[e->node];
     return model->incarnation == e->incarnation ? model->reconciler : NULL;
@@ -29,7 +30,7 @@ static void saved(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *s = &w->node[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!still_up(w, e))
+    if (!agent_still_up(w, e))
         return;
     s->unwritten = !e->flag;
     if (e->flag) {
@@ -45,7 +46,7 @@ static void save(struct world *w, int node, int sandbox)
     struct node_model *model = &w->node[node];
     struct sandbox_model *s = &model->sandbox[sandbox];
     struct sandbox_id id = sim_id(sandbox);
-    answer_after(w, node, sandbox, 1 + sim_random(w, 10), saved)->flag = w->now >= model->disk_full_ms;
+    agent_answer_after(w, node, sandbox, 1 + sim_random(w, 10), saved)->flag = w->now >= model->disk_full_ms;
     s->writing = *reconciler_find(model->reconciler, &id);
     s->writing.spec = NULL;
     s->writing.spec_len = 0;
@@ -62,7 +63,7 @@ static uint64_t docker_delay(struct world *w, int node, uint64_t usual)
 static void start_answered(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!still_up(w, e))
+    if (!agent_still_up(w, e))
         return;
     struct start_result result = {.ok = e->flag,
                                   .reason = REASON_START_FAILED,
@@ -71,12 +72,14 @@ static void start_answered(struct world *w, struct sim_event *e)
                                       !e->flag && (w->node[e->node].broken_ms > w->now || sim_chance(w, 50))};
     reconciler_started(w->node[e->node].reconciler, w->now, &id, &result,
                        engine_effects(w->node[e->node].engine));
+    if (e->flag && !w->node[e->node].sandbox[e->sandbox].runs)
+        agent_answer_after(w, e->node, e->sandbox, 1, agent_dead);
 }
 
 static void start(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *s = &w->node[e->node].sandbox[e->sandbox];
-    if (!still_up(w, e))
+    if (!agent_still_up(w, e))
         return;
     if (s->forgotten)
         sim_fail(w, "sandbox %d was started again after its end", e->sandbox);
@@ -85,19 +88,21 @@ static void start(struct world *w, struct sim_event *e)
     struct sandbox_id id = sim_id(e->sandbox);
     reconciler_created(w->node[e->node].reconciler, &id, "container",
                        engine_effects(w->node[e->node].engine));
-    struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), start_answered);
+    struct sim_event *answer =
+        agent_answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), start_answered);
     answer->flag = !s->aborted && w->now >= w->node[e->node].broken_ms && !sim_chance(w, 5);
     s->memory_bytes = reconciler_find(w->node[e->node].reconciler, &id)->limits.memory_bytes;
     s->container = true;
-    s->runs = s->begun = answer->flag;
-    s->paused = false;
+    s->runs = answer->flag;
+    s->begun = answer->flag && !reconciler_find(w->node[e->node].reconciler, &id)->pooled;
+    s->paused = s->frozen = false;
 }
 
-static void dead(struct world *w, struct sim_event *e)
+void agent_dead(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    if (!still_up(w, e) || w->node[e->node].sandbox[e->sandbox].runs)
+    if (!agent_still_up(w, e) || w->node[e->node].sandbox[e->sandbox].runs)
         return;
     reconciler_dead(w->node[e->node].reconciler, w->now, &id, &exit, engine_effects(w->node[e->node].engine));
 }
@@ -105,17 +110,17 @@ static void dead(struct world *w, struct sim_event *e)
 static void killed(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *s = &w->node[e->node].sandbox[e->sandbox];
-    if (!still_up(w, e) || (!w->calm && sim_chance(w, 10)))
+    if (!agent_still_up(w, e) || (!w->calm && sim_chance(w, 10)))
         return; /* a kill that did not work is tried again */
     s->runs = false;
-    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 20), dead);
+    agent_answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 20), agent_dead);
 }
 
 static void removed(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *s = &w->node[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!still_up(w, e))
+    if (!agent_still_up(w, e))
         return;
     if (e->flag)
         s->container = s->runs = false;
@@ -127,7 +132,7 @@ static void paused(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_model *s = &w->node[e->node].sandbox[e->sandbox];
-    if (!still_up(w, e))
+    if (!agent_still_up(w, e))
         return;
     bool ok = s->runs;
     if (ok)
@@ -141,7 +146,7 @@ static void resized(struct world *w, struct sim_event *e)
     struct node_model *model = &w->node[e->node];
     struct sandbox_model *s = &model->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!still_up(w, e))
+    if (!agent_still_up(w, e))
         return;
     if (s->runs)
         s->memory_bytes = e->memory_bytes;
@@ -167,29 +172,36 @@ static void act(void *owner, const struct reconciler_effect *effect)
         break;
     case RECONCILER_START:
         s->aborted = false;
-        answer_after(w, node, sandbox, docker_delay(w, node, 300), start);
+        agent_answer_after(w, node, sandbox, docker_delay(w, node, 300), start);
+        break;
+    case RECONCILER_PREPARE:
+        sim_hand_out_prepare(w, node, sandbox);
+        break;
+    case RECONCILER_HAND_OUT:
+        sim_hand_out_begin(w, node, sandbox);
         break;
     case RECONCILER_ABORT: /* the container may still be created; its command may not begin */
         s->aborted = true;
+        sim_hand_out_abort(w, node, sandbox);
         break;
     case RECONCILER_PAUSE:
     case RECONCILER_RESUME:
-        answer_after(w, node, sandbox, docker_delay(w, node, 20), paused)->flag =
+        agent_answer_after(w, node, sandbox, docker_delay(w, node, 20), paused)->flag =
             effect->kind == RECONCILER_PAUSE;
         break;
     case RECONCILER_RESIZE:
-        answer_after(w, node, sandbox, docker_delay(w, node, 20), resized)->memory_bytes =
+        agent_answer_after(w, node, sandbox, docker_delay(w, node, 20), resized)->memory_bytes =
             reconciler_find(model->reconciler, &effect->id)->limits.memory_bytes;
         break;
     case RECONCILER_KILL:
-        answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);
+        agent_answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);
         break;
     case RECONCILER_REMOVE:
         if (s->saved && !s->unwritten &&
             (s->record.phase == PHASE_RUNNING || s->record.phase == PHASE_KILLING))
             sim_fail(w, "sandbox %d is removed before its end is on disk", sandbox);
         outbox_ended(w, node, sandbox);
-        answer_after(w, node, sandbox, docker_delay(w, node, 100), removed)->flag =
+        agent_answer_after(w, node, sandbox, docker_delay(w, node, 100), removed)->flag =
             w->calm || !sim_chance(w, 10);
         break;
     case RECONCILER_REPORT:
@@ -198,7 +210,7 @@ static void act(void *owner, const struct reconciler_effect *effect)
         break;
     case RECONCILER_FORGET:
         s->saved = false;
-        s->forgotten = true;
+        s->forgotten |= !s->writing.pooled; /* a sandbox can still take over the id of a member */
         break;
     }
 }
@@ -216,7 +228,8 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
 {
     struct node_model *model = owner;
     const char *unhealthy = reconciler_unhealthy(model->reconciler, model->world->now);
-    facts->capacity = (struct node_resources){1000, 1000, 1000, 1000};
+    facts->pools = true;
+    facts->capacity = (struct node_resources){1u << 30, 1000, 1000, model->world->places};
     snprintf(facts->unhealthy, sizeof facts->unhealthy, "%s", unhealthy ? unhealthy : "");
     model->starts_fail = unhealthy;
     *inventory = mem_zalloc(SIM_SANDBOXES * sizeof **inventory);
@@ -321,7 +334,8 @@ static void inspected(struct world *w, struct sim_event *e)
     struct sandbox_model *s = &model->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_ORPHANED};
-    const struct sandbox_record *record = still_up(w, e) ? reconciler_find(model->reconciler, &id) : NULL;
+    const struct sandbox_record *record =
+        agent_still_up(w, e) ? reconciler_find(model->reconciler, &id) : NULL;
     if (!record || record->phase != PHASE_RUNNING)
         return;
     if (s->container)
@@ -336,7 +350,7 @@ static void adopt(struct world *w, int node, int sandbox)
     struct node_model *model = &w->node[node];
     struct sandbox_id id = sim_id(sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    reconciler_adopted(model->reconciler, w->now, &id, 0, engine_effects(model->engine));
+    reconciler_adopted(model->reconciler, w->now, &id, 0, false, engine_effects(model->engine));
     if (!model->sandbox[sandbox].runs)
         reconciler_dead(model->reconciler, w->now, &id, &exit, engine_effects(model->engine));
 }
@@ -347,15 +361,20 @@ static void found(struct world *w, struct sim_event *e)
     struct node_model *model = &w->node[e->node];
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED};
-    const struct sandbox_record *record = still_up(w, e) ? reconciler_find(model->reconciler, &id) : NULL;
+    const struct sandbox_record *record =
+        agent_still_up(w, e) ? reconciler_find(model->reconciler, &id) : NULL;
     if (!record)
         return;
-    if (record->phase <= PHASE_STARTING && model->sandbox[e->sandbox].container &&
-        model->sandbox[e->sandbox].begun)
+    struct sandbox_model *s = &model->sandbox[e->sandbox];
+    /* Of a sandbox without a command the environment is given once more: that is its beginning. */
+    if (record->phase == PHASE_STARTING && record->warm && sim_hand_out_usable(s) && !s->begun &&
+        sim_chance(w, 30))
+        s->begun = true;
+    if (record->phase <= PHASE_STARTING && s->container && s->begun)
         adopt(w, e->node, e->sandbox);
     reconciler_found(model->reconciler, w->now, &id, model->sandbox[e->sandbox].runs, &exit,
                      engine_effects(model->engine));
-    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), inspected);
+    agent_answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void agent_up(struct world *w, int node)
@@ -375,7 +394,7 @@ void agent_up(struct world *w, int node)
             s->begun = false; /* the disk took neither its beginning nor its end: no agent can know */
         if (s->saved) {
             reconciler_restore(model->reconciler, &s->record);
-            answer_after(w, node, i, docker_delay(w, node, 50), found);
+            agent_answer_after(w, node, i, docker_delay(w, node, 50), found);
         } else if (s->container) {
             s->container = s->runs = false; /* without a record it is an orphan */
         }
@@ -395,6 +414,8 @@ void agent_down(struct world *w, int node)
     engine_free(model->engine);
     reconciler_free(model->reconciler);
     loop_free(model->loop);
+    for (int i = 0; i < w->rows; i++)
+        sim_hand_out_cut(w, &model->sandbox[i]);
     model->reconciler = NULL;
     model->session = 0;
 }
@@ -425,7 +446,7 @@ void sandbox_exits(struct world *w, int node, int sandbox)
         return;
     s->runs = false;
     if (w->node[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), dead);
+        agent_answer_after(w, node, sandbox, 1 + sim_random(w, 50), agent_dead);
 }
 
 void sandbox_touched(struct world *w, int node, int sandbox)
@@ -437,7 +458,13 @@ void sandbox_touched(struct world *w, int node, int sandbox)
     if (sim_chance(w, 30))
         sandbox_taken(w, node, sandbox);
     else if (w->node[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
+        agent_answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
+}
+
+void sandbox_frozen(struct world *w, int node, int sandbox)
+{
+    struct sandbox_model *s = &w->node[node].sandbox[sandbox];
+    s->frozen = s->runs;
 }
 
 void sandbox_taken(struct world *w, int node, int sandbox)
@@ -445,14 +472,15 @@ void sandbox_taken(struct world *w, int node, int sandbox)
     struct sandbox_model *s = &w->node[node].sandbox[sandbox];
     s->container = s->runs = s->begun = false;
     if (w->node[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
+        agent_answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void sandbox_idles(struct world *w, int node, int sandbox)
 {
     struct node_model *model = &w->node[node];
     struct sandbox_id id = sim_id(sandbox);
-    if (!model->reconciler || !model->sandbox[sandbox].runs)
+    const struct sandbox_record *record = model->reconciler ? reconciler_find(model->reconciler, &id) : NULL;
+    if (!record || record->pooled || !model->sandbox[sandbox].runs)
         return;
     sim_say(w, "node %d finds sandbox %d idle", node, sandbox);
     reconciler_pause(model->reconciler, w->now, &id, "it did no work", engine_effects(model->engine));

@@ -1,5 +1,6 @@
 /* The controller's side of the simulation: the real cluster state, engine and node link, and PostgreSQL as a
  * table that survives the controller. */
+#include "tests/sim/sim_controller.h"
 #include "tests/sim/sim_loop.h"
 
 #include "common/base/mem.h"
@@ -13,6 +14,7 @@
 #define TURN_MS     20            /* longer than a turn of a healthy loop */
 #define OWED_MS     500           /* a row that is off by this much is corrected */
 #define TRUE_MS     15000         /* a row is right again after this long, if nothing fails */
+#define KEPT        100           /* ids that only the warm pool may use */
 #define REACHED_MS  60000 /* after this long in reach a node was heard, or its controller stood still */
 
 static int64_t clock_now(const struct world *w)
@@ -20,7 +22,7 @@ static int64_t clock_now(const struct world *w)
     return EPOCH_MS + w->clock_ms + (int64_t)w->now;
 }
 
-static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
+void controller_set_deadline(struct world *w, struct row *r, uint64_t from_now)
 {
     r->deadline_ms = w->now + from_now;
     r->expires_ms = clock_now(w) + (int64_t)from_now;
@@ -29,7 +31,7 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->unheard = r->skewed = r->displaced = false;
 }
 
-static struct sandbox_row row_of(const struct world *w, int sandbox)
+struct sandbox_row controller_row_of(const struct world *w, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     static const uint8_t spec[] = "spec";
@@ -41,6 +43,7 @@ static struct sandbox_row row_of(const struct world *w, int sandbox)
         .desired.reason = r->reason,
         .state = r->state,
         .rescheduled = r->rescheduled,
+        .warm = r->warm,
         .desired.remaining_ms = r->expires_ms > clock_now(w) ? (uint64_t)(r->expires_ms - clock_now(w)) : 0,
         .expires_ms = r->expires_ms,
         .desired.limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
@@ -70,6 +73,11 @@ bool controller_waits(struct world *w, struct sim_event *e)
     if (waits)
         sim_put_off(w, e);
     return waits;
+}
+
+bool controller_misses(struct world *w, struct sim_event *e)
+{
+    return controller_waits(w, e) || !w->cluster || e->incarnation != w->incarnation;
 }
 
 static void persisted(struct world *w, struct sim_event *e)
@@ -161,7 +169,7 @@ static void reschedule(struct world *w, struct sim_event *e)
     answer->sandbox = e->sandbox;
     answer->asked_ms = e->asked_ms;
     answer->flag = done;
-    answer->row = row_of(w, e->sandbox);
+    answer->row = controller_row_of(w, e->sandbox);
     answer->row.time = ROW_TIME_KEPT;
     if (!up || (!w->calm && sim_chance(w, 20)))
         answer->row.desired.generation = 0; /* the answer is unknown */
@@ -213,6 +221,9 @@ static void act(void *owner, const struct cluster_state_effect *as_it_was)
         break;
     case CLUSTER_ACK:
         node_link_ack(w->link, effect->node, &effect->ack);
+        break;
+    case CLUSTER_WARM_DROP:
+        warm_drop(w, sim_index(&effect->id));
         break;
     case CLUSTER_CHANGED:
     case CLUSTER_NODE:
@@ -268,7 +279,7 @@ void controller_check_row(struct world *w, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     int64_t off = controller_row_error(w, sandbox);
-    bool looked_at = w->now - w->shaken_ms > TRUE_MS && !r->displaced && w->now < r->deadline_ms &&
+    bool looked_at = r->used && w->now - w->shaken_ms > TRUE_MS && !r->displaced && w->now < r->deadline_ms &&
                      r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
     if (looked_at && (off > 1000 || off < -1000))
         sim_fail(w, "sandbox %d: expires_at is off by %lld ms", sandbox, (long long)off);
@@ -370,6 +381,21 @@ static void listen_for_nodes(struct world *w)
 
 /* --- its life --- */
 
+static void mark_nodes(struct world *w)
+{
+    for (int n = 0; n < SIM_NODES; n++)
+        cluster_state_node_mark(w->cluster, sim_node_name(n), w->node[n].cordoned, w->node[n].draining,
+                                leader_effects(w->engine));
+}
+
+void controller_mark(struct world *w, int node, bool cordoned, bool draining)
+{
+    w->node[node].cordoned = cordoned;
+    w->node[node].draining = draining;
+    if (w->cluster && !sim_stands_still(w, SIM_CONTROLLER))
+        mark_nodes(w);
+}
+
 void controller_up(struct world *w)
 {
     if (w->cluster || w->now < w->database_down_ms)
@@ -383,11 +409,13 @@ void controller_up(struct world *w)
         follow_again(w, &w->row[i]);
     w->frame_ms = w->seen_clock_ms = w->clock_ms;
     w->owes_expiries = w->asked_expiries = false;
+    mark_nodes(w);
     for (int i = 0; i < w->rows; i++) {
-        struct sandbox_row row = row_of(w, i);
+        struct sandbox_row row = controller_row_of(w, i);
         if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
             cluster_state_load(w->cluster, w->now, &row);
     }
+    warm_up(w);
     listen_for_nodes(w);
 }
 
@@ -426,7 +454,7 @@ static void note_late_answer(struct world *w, const struct sim_event *e)
         r->displaced = true;
 }
 
-static void told(struct world *w, struct sim_event *e)
+void controller_told(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
@@ -467,7 +495,7 @@ static void read_row(struct world *w, int sandbox, uint64_t stamp, bool whole)
     e->stamp = stamp;
     e->asked_ms = w->now;
     e->flag = whole;
-    e->row = row_of(w, sandbox);
+    e->row = controller_row_of(w, sandbox);
 }
 
 static void read_unread(void *arg, const struct sandbox_id *id)
@@ -492,10 +520,12 @@ static void read_now(struct world *w, struct sim_event *e)
         return;
     if (w->clock_ms != w->frame_ms)
         return; /* the remaining time cannot be read until the rows have followed the step */
+    warm_refresh(w, cluster_state_stamp(w->cluster));
     for (int i = 0; i < w->rows; i++) {
-        if (!sandbox_state_terminal(w->row[i].state))
+        if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
             read_row(w, i, e->stamp, false);
     }
+    mark_nodes(w);
     struct sim_event *end = sim_after(w, 21, rows_read);
     end->incarnation = e->incarnation;
     end->stamp = e->stamp;
@@ -504,6 +534,7 @@ static void read_now(struct world *w, struct sim_event *e)
 static void read_rows(struct world *w)
 {
     w->read_ms = w->now;
+    w->reads_soon = false;
     struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), read_now);
     e->incarnation = w->incarnation;
     e->stamp = cluster_state_stamp(w->cluster);
@@ -603,11 +634,11 @@ static void tell(struct world *w, int sandbox, bool admitted)
             cluster_state_refused(w->cluster, &id);
         return;
     }
-    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), told);
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), controller_told);
     e->incarnation = w->incarnation;
     e->flag = admitted;
     e->asked_ms = w->now;
-    e->row = row_of(w, sandbox);
+    e->row = controller_row_of(w, sandbox);
     e->row.time = timed ? ROW_TIME_GIVEN : ROW_TIME_KEPT;
 }
 
@@ -619,6 +650,7 @@ int controller_create(struct world *w, uint64_t lifetime_ms)
     if (!node)
         return -1;
     int sandbox = w->rows++;
+    w->sandboxes++;
     w->row[sandbox] = (struct row){.used = true,
                                    .id = id,
                                    .node = sim_node_index(node),
@@ -626,7 +658,7 @@ int controller_create(struct world *w, uint64_t lifetime_ms)
                                    .desired = DESIRED_RUNNING,
                                    .state = SANDBOX_PENDING,
                                    .memory_bytes = 1};
-    set_deadline(w, &w->row[sandbox], lifetime_ms ? lifetime_ms : 2000 + sim_random(w, 60000));
+    controller_set_deadline(w, &w->row[sandbox], lifetime_ms ? lifetime_ms : 2000 + sim_random(w, 60000));
     sim_say(w, "create sandbox %d on %s", sandbox, node);
     tell(w, sandbox, true);
     return sandbox;
@@ -660,7 +692,7 @@ void controller_pause(struct world *w, int sandbox, bool pause)
 
 void controller_extend(struct world *w, int sandbox, uint64_t from_now_ms)
 {
-    set_deadline(w, &w->row[sandbox], from_now_ms);
+    controller_set_deadline(w, &w->row[sandbox], from_now_ms);
     changed(w, sandbox);
 }
 
@@ -674,7 +706,9 @@ static void create(struct world *w)
 {
     struct sandbox_id id = sim_id(w->rows);
     struct place_request request = {.limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1}};
-    if (w->rows == SIM_SANDBOXES)
+    if (w->rows >= SIM_SANDBOXES - KEPT)
+        return;
+    if (w->warm.max && sim_chance(w, 60) && warm_create(w, 0) >= 0)
         return;
     if (w->now >= w->database_down_ms)
         controller_create(w, 0);
@@ -685,7 +719,7 @@ static void create(struct world *w)
 static void change(struct world *w, int sandbox)
 {
     struct row *r = &w->row[sandbox];
-    if (sandbox_state_terminal(r->state) || r->desired == DESIRED_GONE)
+    if (!r->used || sandbox_state_terminal(r->state) || r->desired == DESIRED_GONE)
         return;
     switch (sim_random(w, 5)) {
     case 0:
@@ -711,7 +745,7 @@ static void delete_what_outlives(struct world *w)
 {
     for (int i = 0; w->calm && i < w->rows; i++) {
         struct row *r = &w->row[i];
-        if (sandbox_state_terminal(r->state) || r->desired == DESIRED_GONE ||
+        if (!r->used || sandbox_state_terminal(r->state) || r->desired == DESIRED_GONE ||
             r->deadline_ms < w->now + OUTLIVES_MS)
             continue;
         controller_delete(w, i);
@@ -739,6 +773,12 @@ void controller_tick(struct world *w)
     cluster_state_tick(w->cluster, w->now, leader_effects(w->engine));
     look_at_clock(w);
     delete_what_outlives(w);
-    if (w->now - w->read_ms >= READ_MS)
+    if (w->now - w->read_ms >= READ_MS || w->reads_soon)
         read_rows(w);
+    warm_tick(w);
+}
+
+void controller_refresh(struct world *w)
+{
+    w->reads_soon = true;
 }

@@ -42,6 +42,11 @@ uint64_t loop_now_ms(void)
     return running->now;
 }
 
+uint64_t loop_now_us(void)
+{
+    return loop_now_ms() * 1000;
+}
+
 uint64_t wall_now_ms(void)
 {
     return running->now;

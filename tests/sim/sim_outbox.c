@@ -377,7 +377,8 @@ void outbox_tick(struct world *w, int node)
         struct sandbox_id id = sim_id(i);
         const struct sandbox_record *record =
             model->sandbox[i].runs ? reconciler_find(model->reconciler, &id) : NULL;
-        if (record && record->phase == PHASE_RUNNING && (w->scenario || sim_chance(w, SAMPLE_C)))
+        if (record && record->phase == PHASE_RUNNING && !record->pooled &&
+            (w->scenario || sim_chance(w, SAMPLE_C)))
             sample_sandbox(w, node, i);
     }
     write_next(w, node);

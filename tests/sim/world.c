@@ -175,6 +175,7 @@ void world_heal(struct world *w)
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {
         w->node[i].linked = true;
+        controller_mark(w, i, false, false);
         w->node[i].docker_stuck_ms = w->node[i].disk_full_ms = w->node[i].broken_ms = 0;
         agent_up(w, i);
     }
@@ -223,6 +224,14 @@ struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(str
     w->seed = w->random = seed;
     w->scenario = scenario;
     w->on_beat = on_beat;
+    w->places = 1000;
+    snprintf(w->warm.base.image, sizeof w->warm.base.image, "base");
+    w->warm.base.storage_bytes = 1;
+    if (!scenario) {
+        w->warm.min = seed % 3;
+        w->warm.max = 4;
+        w->places = seed % 4 ? 1000 : 10;
+    }
     sim_pki_begin(w);
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {

@@ -2,9 +2,9 @@
  * A cluster in one process under virtual time. Both cores are real, and so is what lies between them: the
  * engines that run effects at the end of a turn, the node link and the uplink, with their handshake, their
  * messages as bytes, their timers and their queues. They run on simulated loops, connections and certificates
- * (sim_loop.c, sim_net.c, sim_pki.c); PostgreSQL, Docker and disks are models. All of these crash, delay,
- * lose and double as a seed decides. What was written to a model's disk or database survives a crash of the
- * writer; nothing else does.
+ * (sim_loop.c, sim_net.c, sim_pki.c); PostgreSQL, Docker, disks and the inits of the warm pool's members are
+ * models. All of these crash, delay, lose and double as a seed decides. What was written to a model's disk or
+ * database survives a crash of the writer; nothing else does.
  */
 #ifndef CORRAL_TESTS_SIM_WORLD_H
 #define CORRAL_TESTS_SIM_WORLD_H
@@ -14,22 +14,33 @@
 #include "agent/core/reconciler.h"
 #include "agent/engine/engine.h"
 #include "agent/uplink/uplink.h"
-#include "controller/core/cluster_state.h"
+#include "controller/core/cluster_state_warm.h"
 #include "controller/leader/engine.h"
 #include "controller/nodes/node_link.h"
 #include "proto/node_codec.h"
 #include "tests/sim/sim_net.h"
 
 #define SIM_NODES      3
-#define SIM_CONTROLLER SIM_NODES /* the number of its process; lower ones are the agents */
-#define SIM_SANDBOXES  200
+#define SIM_CONTROLLER SIM_NODES     /* the number of its process; lower ones are the agents */
+#define SIM_SANDBOXES  400           /* ids: of sandboxes, and of members of the warm pool */
 #define SIM_NO_SANDBOX SIM_SANDBOXES /* of an event that concerns none */
 #define SIM_LEASE_MS   10000
 #define SIM_STOP_MS    40000  /* the longest time that a controller stands still */
 #define SIM_STEP_MS    600000 /* the largest step of PostgreSQL's clock */
 
+/* What the database has under an id: a member's row of the warm pool, a sandbox's, or none any more. */
 struct row {
-    bool used;
+    bool member; /* there is a member's row: on this node, of another class than the base image's */
+    int member_node;
+    bool of_another_class;
+    unsigned taken_in; /* the controller, by its number, that holds the member for a create; 0: none */
+    uint64_t bare_ms;  /* since when there is a member's row and no container; 0: it is not so */
+
+    bool used;             /* there is a sandbox's row */
+    uint64_t request;      /* the create that wrote it over a member's; 0: it asked for none */
+    uint64_t committed_ms; /* …and when */
+    bool warm;             /* …and took the member */
+    uint64_t idle_ms;      /* since when the sandbox should start and does not; 0: it is not so */
     struct sandbox_id id;
     int node;
     bool rescheduled; /* it was placed on another node first */
@@ -71,6 +82,9 @@ struct sandbox_model {
     struct sandbox_record record, writing;
     bool unwritten; /* the last write failed */
     bool container, runs, paused, aborted;
+    enum { HANDING_NOTHING, HANDING_PREPARES, HANDING_BEGINS } handing; /* a sandbox takes the member over */
+    unsigned attempt;                                                   /* of handing out */
+    bool frozen;           /* its init answers nothing; nobody sees that before a sandbox takes it over */
     bool begun;            /* its command began, on this boot: it may never begin again, on any node */
     bool forgotten;        /* its end was acknowledged: it may never run again */
     uint64_t excused_ms;   /* until this time a run past its deadline is excused: the agent was down */
@@ -97,7 +111,8 @@ struct node_model {
     uint64_t reachable_ms;    /* since when its agent runs and is linked; 0: it is not */
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */
     uint64_t disk_full_ms;
-    uint64_t broken_ms; /* until then Docker starts nothing */
+    uint64_t broken_ms;      /* until then Docker starts nothing */
+    bool cordoned, draining; /* as its row says */
     struct sandbox_model sandbox[SIM_SANDBOXES];
     struct outbox *outbox; /* NULL: the agent is down */
     struct outbox_write write;
@@ -148,8 +163,15 @@ struct world {
     uint64_t shaken_ms;    /* when its clock, the database or the controller last failed */
     bool owes_expiries, asked_expiries;
     uint64_t read_ms; /* when it last read the rows */
+    bool reads_soon;
     struct row row[SIM_SANDBOXES];
-    int rows;
+    int rows; /* ids that were given */
+    int sandboxes;
+    uint64_t requests;         /* creates that asked for a member */
+    unsigned long handed_out;  /* members that became sandboxes */
+    unsigned long refused_ids; /* creates that the database refused since another has the id */
+    struct warm_policy warm;
+    uint64_t places; /* sandboxes that a node has room for */
     struct node_model node[SIM_NODES];
     struct fact *fact;
     size_t facts, facts_room;
@@ -163,6 +185,8 @@ struct world {
     uint64_t outbox_write_ms;                    /* the time of each write of an outbox; 0: short */
     bool doubles;       /* each request is served twice, and the first answer is lost */
     bool loses_answers; /* the answers of the database to requests of the API */
+    bool no_commits;    /* …and admissions are not committed */
+    uint64_t commit_ms; /* the time until an admission is committed; 0: short */
 };
 
 /* The controller and all agents are up. */
@@ -206,8 +230,23 @@ void controller_pause(struct world *w, int sandbox, bool pause);
 void controller_extend(struct world *w, int sandbox, uint64_t from_now_ms);
 void controller_resize(struct world *w, int sandbox, uint64_t memory_bytes);
 void controller_tick(struct world *w);
+void controller_mark(struct world *w, int node, bool cordoned, bool draining);
 void controller_check_row(struct world *w, int sandbox); /* fails unless expires_at of the row is right */
 int64_t controller_row_error(const struct world *w, int sandbox); /* the error of expires_at, in ms */
+
+/* sim_warm.c: the rows of members, and what makes them. */
+void warm_up(struct world *w); /* the controller begins to lead */
+void warm_tick(struct world *w);
+void warm_refresh(struct world *w, uint64_t stamp); /* reads the rows */
+void warm_drop(struct world *w, int sandbox);
+int warm_member(struct world *w,
+                int node); /* one of the node's by chance, in a scenario the first; -1: none */
+void check_member(struct world *w, int sandbox);
+void check_members_rest(struct world *w); /* after a long calm */
+
+/* sim_create.c: creates that ask for a member. Returns its id, -1 if there was none; lifetime_ms as in
+ * controller_create. */
+int warm_create(struct world *w, uint64_t lifetime_ms);
 
 /* sim_agent.c */
 void agent_up(struct world *w, int node);
@@ -219,6 +258,8 @@ void agent_hear_desired(struct world *w, int node, const struct desired_state *d
 void sandbox_exits(struct world *w, int node, int sandbox);
 void sandbox_touched(struct world *w, int node, int sandbox); /* somebody pauses it in Docker */
 void sandbox_taken(struct world *w, int node, int sandbox);   /* somebody removes it in Docker */
+void sandbox_frozen(struct world *w, int node,
+                    int sandbox); /* somebody freezes it, and Docker does not know */
 
 /* sim_outbox.c: samples and violations that the nodes report. */
 void outbox_up(struct world *w, int node);

@@ -7,6 +7,7 @@ import uuid
 import pytest
 import requests
 from corral import Client, wait_until
+from installation import need_a_node
 
 SECRET = "s3cr3t-of-the-tenant"
 
@@ -181,3 +182,19 @@ def test_by_the_command_line(corral, user, admin, sandbox):
     assert (done.returncode, done.stdout) == (0, "in\n"), done.stderr
     assert corral.cli("logs", "--admin-access", sandbox, key=key).stdout == "said\n"
     assert [r["after"]["act"] for r in entries(corral, sandbox)] == ["processStart", "processAttach", "sandboxLogs"]
+
+
+@pytest.mark.parametrize("how", ["user", "key", "role"])
+def test_an_administrator_whom_a_test_removed_is_back_for_the_next_one(corral, admin, how):
+    """Of the tests themselves: all of them ask as this administrator."""
+    second = Client(corral.url, corral.key(admin.user_id, scopes=["read", "write", "admin"])["key"])
+    first, key = corral.sql(f"select user_id, id from api_keys where sha256 = sha256('{corral.admin_key}')").split("|")
+    path = f"/sandbox/system/users/{first}"
+    if how == "role":
+        second.good("PATCH", path, {"role": "user"})
+    else:
+        second.good("DELETE", path if how == "user" else f"{path}/keys/{key}")
+    with pytest.raises(AssertionError, match="took the administrator away"):
+        need_a_node(corral)
+    wait_until("it is an administrator again", lambda: corral.admin.call("GET", "/sandbox/system/nodes").status_code == 200, 5)
+    need_a_node(corral)

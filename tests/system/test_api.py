@@ -456,7 +456,7 @@ def test_upkeep_of_an_installation(corral):
     wait_until("it goes", lambda: overdue("events", "removed_total") >= 1, 90)
     assert corral.sql("select count(*) from events where type = 'old'") == "0"
     assert overdue("partitions") == overdue("events") == 0
-    assert int(corral.sql("select count(*) from sample_days()")) >= 9
+    assert int(corral.sql("select count(*) from table_days('sample_rows')")) >= 9
 
 
 def test_metrics(corral):
@@ -503,6 +503,27 @@ def test_history_has_what_was_measured(corral, user):
     history = user.good("GET", f"/sandbox/{sandbox}/stats/history?from={when[0]}&to={when[1]}&step=10")
     assert history["step_seconds"] == 10
     assert user.refused("GET", f"/sandbox/{sandbox}/stats/history?from=yesterday&to=now")["code"] == "invalid"
+
+
+def test_history_of_hours_that_are_packed(corral, user):
+    """Samples of three hours of yesterday, packed by upkeep: the route has each of them, and coarse points have their extremes."""
+    sandbox = user.create()["id"]
+    corral.sql(f"""select make_partition((now() at time zone 'UTC')::date - day, 'sample_rows') from generate_series(0, 2) day;
+        insert into sample_rows select '{sandbox}', packing_until() - interval '1 day' + i * interval '10 s', 1000 + i, 1, 1, i, 1, 5, 1, i, i, 3, 9
+            from generate_series(0, 1079) i;
+        insert into sandbox_told (sandbox_id, unpacked) values ('{sandbox}', packing_until() - interval '1 day')
+            on conflict (sandbox_id) do update set unpacked = excluded.unpacked""")
+    begin, end = corral.sql("select rfc3339(packing_until() - interval '1 day'), rfc3339(packing_until() - interval '20 hours')").split("|")
+    path = f"/sandbox/{sandbox}/stats/history?from={begin}&to={end}&step="
+    as_rows = [user.good("GET", path + step) for step in ("60", "3600")]
+    wait_until("upkeep has packed them", lambda: corral.sql("select upkeep_packing(7, 20000, '')") and corral.sql(
+        f"select coalesce(sum(points), 0) from sample_blocks where sandbox_id = '{sandbox}'") == "1080", 90)
+    assert [user.good("GET", path + step) for step in ("60", "3600")] == as_rows
+    assert [len(h["points"]) for h in as_rows] == [180, 3]
+    assert as_rows[1]["points"][1]["memory"] == {"min": 1360, "avg": 1540, "max": 1719}
+    assert as_rows[1]["points"][2]["network"] == {"rx_bytes": 1079, "tx_bytes": 1079}
+    other = corral.user("history-other", "pro")
+    assert other.refused("GET", path + "60")["code"] == "not_found"
 
 
 def test_a_keys_use_is_noted(corral, user):

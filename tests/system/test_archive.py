@@ -104,6 +104,17 @@ def test_a_tree_comes_back(archive):
     assert archive.shell("find t ! -user 1000") == ""
 
 
+def test_a_folder_that_nobody_may_read(archive):
+    """What is named twice has the mode that was said last, also where the first one keeps its owner out; so has one that was there."""
+    folder = lambda name, mode: (name, tarfile.DIRTYPE, "", b"", mode)
+    tar = made(folder("a", 0), ("a/f", tarfile.REGTYPE, "", b"x", 0o644), folder("a", 0o755), folder("b", 0o755), folder("b", 0))
+    assert archive.put("/workspace/t", tar).status_code == 201
+    assert archive.shell("stat -c %a t/a t/b; cat t/a/f") == "755\n0\nx"
+    tar = made(folder("b", 0o750), ("b/f", tarfile.REGTYPE, "", b"y", 0o644))
+    assert archive.put("/workspace/t", tar).status_code == 204
+    assert archive.shell("stat -c %a t/b; cat t/b/f") == "750\ny"
+
+
 @pytest.mark.parametrize("option", ["--format=gnu", "--format=pax", "--format=ustar", "-z", "--zstd"])
 def test_what_tar_makes_is_unpacked(archive, tmp_path, option):
     for name in ("a/b/c", "a/d", "e"):

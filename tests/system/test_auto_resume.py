@@ -1,10 +1,12 @@
 """auto_resume=true: a sandbox that is paused is resumed for what is to be done in it."""
 import asyncio
+import signal
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from corral import wait_until
 
 CALLS = [("POST", "/exec", {"command": ["true"]}, 200), ("POST", "/processes", {"command": ["true"]}, 201), ("GET", "/processes", None, 200),
          ("PUT", "/files?path=/workspace/d&type=directory", None, 201), ("PUT", "/files?path=/workspace/f", b"bytes", 201),
@@ -79,11 +81,39 @@ def test_who_may(corral, user, paused):
     assert ask(corral, worker, paused, "POST", "/exec", {"command": ["true"]}).status_code == 200
 
 
+def test_a_key_that_ends_meanwhile(corral, user, paused):
+    """What was asked for is answered at once, and not begun when the sandbox runs."""
+    key = corral.key(user.user_id, scopes=["exec"])
+    corral.kill("agent", signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(ask, corral, key["key"], paused, "POST", "/exec", {"command": ["touch", "/workspace/there"]})
+            wait_until("it is resumed", lambda: corral.sql(f"select desired from sandboxes where id = '{paused}'") == "running")
+            corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{key['id']}", status=204)
+            assert answer.result(15).status_code == 401
+    finally:
+        corral.kill("agent", signal.SIGCONT)
+    wait_until("it runs", lambda: state(user, paused) == "running", 30)
+    assert user.good("POST", f"/sandbox/{paused}/exec", {"command": ["ls", "/workspace"]}, status=200)["stdout"] == ""
+
+
 def test_an_administrators_entry(corral, user, paused):
     answer = ask(corral, key_of(corral.admin), paused, "POST", "/exec?admin_access=true", {"command": ["true"]})
     assert answer.status_code == 200, answer.text
     types = [event["type"] for event in user.good("GET", f"/sandbox/{paused}/events")["items"]]
     assert types.index("sandbox.entered") < types.index("sandbox.resumed")
+
+
+def test_from_the_command_line(corral, user, paused, tmp_path):
+    (tmp_path / "f").write_text("bytes")
+    calls = [(("exec", paused, "echo", "hi"), "hi\n"), (("cp", tmp_path / "f", f"{paused}:f"), ""), (("exec", paused, "cat", "f"), "bytes")]
+    for args, output in calls:
+        refused = corral.cli(*args, key=key_of(user), stdin="")
+        assert refused.returncode != 0 and "paused" in refused.stderr + refused.stdout, refused
+        done = corral.cli(args[0], "--auto-resume", *args[1:], key=key_of(user), stdin="")
+        assert (done.returncode, done.stdout) == (0, output), done
+        assert state(user, paused) == "running"
+        user.good("POST", f"/sandbox/{paused}/pause")
 
 
 def test_one_that_ended(corral, user, paused):

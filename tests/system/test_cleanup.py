@@ -238,13 +238,21 @@ def registry(corral, tmp_path):
         yield registry
 
 
+def names_of_images(corral):
+    return corral.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+
+
+def commit_image(corral, ref):
+    corral.docker("container", "create", "--name", "of-an-image", "corral-base:latest", "true")
+    corral.docker("commit", "--change", f"LABEL of={ref}", "of-an-image", ref)
+    corral.docker("container", "rm", "of-an-image")
+
+
 def test_images_that_the_agent_pulled(corral, user, clean, registry):
     pulled, foreign, file = f"{registry.address}/cleaned:1", "mine:1", corral.home / "agent/images"
-    names = lambda: corral.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    names = lambda: names_of_images(corral)
     for ref in (pulled, foreign):
-        corral.docker("container", "create", "--name", "of-an-image", "corral-base:latest", "true")
-        corral.docker("commit", "--change", f"LABEL of={ref}", "of-an-image", ref)
-        corral.docker("container", "rm", "of-an-image")
+        commit_image(corral, ref)
     clean.callback(lambda: corral.docker("rmi", foreign))
 
     registry.push(pulled)
@@ -269,6 +277,47 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
     assert pulled not in names() and {foreign, "corral-base:latest"} <= set(names())
     assert file.read_text() == f"{head}\n"
     assert cleanup(corral)["found"] == NOTHING
+
+
+def test_images_go_while_the_disk_is_too_full(corral, user, clean, registry):
+    """Above its high mark, the longest unused go, but none that was used in the last minutes, has a container
+    or was not pulled. Below it all of them stay."""
+    file, ago = corral.home / "agent/images", {"old": 30, "fresh": 5, "used": 40}
+    pulled = {name: f"{registry.address}/full-{name}:1" for name in ago}
+    for ref in (*pulled.values(), "mine:2"):
+        commit_image(corral, ref)
+    clean.callback(lambda: corral.docker("rmi", "mine:2"))
+    for ref in pulled.values():
+        registry.push(ref)
+        corral.docker("rmi", ref)
+        user.delete(user.create(image=ref)["id"])
+    runs = user.create(image=pulled["used"])["id"]
+
+    corral.kill("agent")
+    head, *entries = file.read_text().splitlines()
+    for name, minutes in ago.items():
+        at = str(int((time.time() - minutes * 60) * 1000))
+        entries = [" ".join([at, *entry.split()[1:]]) if entry.endswith(pulled[name]) else entry for entry in entries]
+    file.write_text("\n".join([head, *entries, ""]))
+    corral.restart("agent", CORRAL_IMAGE_DISK_HIGH_PERCENT="100")
+    node_is_ready(corral)
+    assert cleanup(corral, dry_run=True)["found"]["image"] == 0
+
+    corral.kill("agent")
+    corral.restart("agent", CORRAL_IMAGE_DISK_HIGH_PERCENT="1", CORRAL_IMAGE_DISK_LOW_PERCENT="0")
+    try:
+        node_is_ready(corral)
+        assert cleanup(corral, dry_run=True)["found"]["image"] == 1
+        assert cleanup(corral)["removed"]["image"] == 1
+        assert pulled["old"] not in names_of_images(corral)
+        assert {pulled["fresh"], pulled["used"], "mine:2", "corral-base:latest"} <= set(names_of_images(corral))
+    finally:
+        user.delete(runs)
+        corral.kill("agent")
+        corral.restart("agent", CORRAL_IMAGE_DISK_HIGH_PERCENT="85", CORRAL_IMAGE_DISK_LOW_PERCENT="80")
+        node_is_ready(corral)
+        for name in ("fresh", "used"):
+            corral.docker("rmi", pulled[name])
 
 
 def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):

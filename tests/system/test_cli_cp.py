@@ -172,6 +172,30 @@ def test_what_cannot_be_read_is_told(cli, shell, tmp_path):
     assert b"is missing: 1 files" in said.stderr and os.listdir(tmp_path / "t") == ["good"]
 
 
+def test_a_name_as_long_as_names_can_be(cli, shell, tmp_path):
+    name = "n" * 255
+    (tmp_path / name).write_text("long\n")
+    cli("cp", tmp_path / name, "web:")
+    assert shell(f"cat {name}") == "long\n"
+    cli("cp", f"web:{name}", tmp_path / ("m" * 255))
+    assert (tmp_path / ("m" * 255)).read_text() == "long\n" and len(os.listdir(tmp_path)) == 2
+
+
+def test_files_that_state_no_length(cli, shell, tmp_path):
+    """Those that the kernel makes say 0; a pipe, as of <(command), has no path either."""
+    cli("cp", "/proc/cpuinfo", "web:cpuinfo")
+    assert "processor" in shell("cat cpuinfo")
+    (tmp_path / "empty").touch()
+    cli("cp", tmp_path / "empty", "web:empty")
+    assert shell("cat empty; stat -c %s empty") == "0\n"
+    end, into = os.pipe()
+    os.write(into, b"piped\n")
+    os.close(into)
+    cli("cp", f"/dev/fd/{end}", "web:piped", pass_fds=[end])
+    os.close(end)
+    assert shell("cat piped") == "piped\n"
+
+
 def test_a_progress_line_on_a_terminal(corral, user, shell, tmp_path):
     (tmp_path / "f").write_bytes(bytes(20 << 20))
     for options, shown in (([], True), (["-q"], False)):

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from corral import wait_until
+from corral import running, wait_until
 
 NOTE = re.compile(r"^corral: sandbox (sbx_\w{26})$", re.M)
 
@@ -118,7 +118,7 @@ def test_an_image_that_cannot_be_had(cli, user):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_sandbox(corral, user, sent):
     env = environ_of(corral, user.session.headers["X-API-Key"])
-    with subprocess.Popen([corral.home / "bin/corral", "run", "--", "sleep", "1000"], env=env, stdin=subprocess.DEVNULL,
+    with running([corral.home / "bin/corral", "run", "--", "sleep", "1000"], env=env, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         sandbox = NOTE.search(run.stderr.readline())[1]
         wait_until("it runs", lambda: "sleep" in user.good("POST", f"/sandbox/{sandbox}/exec", {"command": ["ps", "-o", "comm"]})["stdout"]
@@ -130,7 +130,7 @@ def test_a_signal_ends_the_sandbox(corral, user, sent):
 
 def test_a_signal_before_it_runs_ends_the_sandbox(corral, user):
     env = environ_of(corral, user.session.headers["X-API-Key"])
-    with subprocess.Popen([corral.home / "bin/corral", "run", "--", "sleep", "1000"], env=env, stdin=subprocess.DEVNULL,
+    with running([corral.home / "bin/corral", "run", "--", "sleep", "1000"], env=env, stdin=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as run:
         sandbox = NOTE.search(run.stderr.readline())[1]
         run.send_signal(signal.SIGTERM)
@@ -145,7 +145,7 @@ def test_a_signal_ends_a_command_that_exec_runs(corral, user):
         return user.good("POST", f"/sandbox/{sandbox}/exec", {"command": ["ps", "-o", "args"]})["stdout"]
 
     env = environ_of(corral, user.session.headers["X-API-Key"])
-    with subprocess.Popen([corral.home / "bin/corral", "exec", sandbox, "sleep", "1000"], env=env, stdin=subprocess.DEVNULL) as run:
+    with running([corral.home / "bin/corral", "exec", sandbox, "sleep", "1000"], env=env, stdin=subprocess.DEVNULL) as run:
         wait_until("it runs", lambda: "sleep 1000" in processes(), 20)
         run.send_signal(signal.SIGINT)
         assert run.wait(30) == -signal.SIGINT

@@ -272,6 +272,30 @@ def test_a_client_that_comes_back_finds_everything(user, sandbox):
     assert c.output + back.output == b"".join(b"%d\n" % i for i in range(1, 400001))
 
 
+def test_a_client_with_input_comes_back_beside_another_one(user, sandbox):
+    """It learns where its input stands although the other one is there, which gives none from then on."""
+    path = f"/sandbox/{sandbox}/processes/{start(user, sandbox, 'cat', stdin=True, grace_seconds=60)}/attach"
+    first = Channels(user, path)
+    first.type("one\n")
+    first.until("one\n")
+    second = Channels(user, path)
+    assert "X-Input-From" not in second.ws.response_headers
+    first.cut()
+
+    def returned():
+        back = Channels(user, f"{path}?from={first.position}")
+        if back.ws.response_headers.get("X-Input-From") == "4":
+            return back
+        back.cut()
+    back = wait_until("its former stream is gone", returned, 20)
+    back.type("two\n")
+    second.until("two\n")
+    second.type("lost\n")
+    assert second.ended() == 1012
+    back.end_input()
+    assert back.ended() == 1000 and back.output == b"two\n"
+
+
 def test_a_process_that_nobody_comes_to_is_killed(user, sandbox):
     pid = start(user, sandbox, "setsid sleep 1004 & sleep 1005", grace_seconds=2)
     other = start(user, sandbox, "sleep 1006")

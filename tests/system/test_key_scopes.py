@@ -7,11 +7,11 @@ from corral import Client
 WORK = [("POST", "/exec", {"command": ["true"]}, 200), ("POST", "/ports", {"port": 80}, 201), ("GET", "/ports", None, 200), ("POST", "/processes", {"command": ["true"]}, 201), ("GET", "/processes", None, 200),
         ("GET", "/processes/{pid}", None, 200), ("POST", "/processes/{pid}/stdin", None, 204), ("POST", "/processes/{pid}/signal", {"signal": 18}, 204),
         ("POST", "/processes/{pid}/resize", {"rows": 10, "columns": 20}, 204), ("PUT", "/files?path=/workspace/a", None, 201),
-        ("GET", "/files?path=/workspace/a", None, 200), ("HEAD", "/files?path=/workspace/a", None, 200),
+        ("GET", "/files?path=/workspace/a", None, 200), ("HEAD", "/files?path=/workspace/a", None, 200), ("HEAD", "/files/watch?path=/workspace/a", None, 200),
         ("POST", "/files/move", {"from": "/workspace/a", "to": "/workspace/b"}, 204), ("DELETE", "/files?path=/workspace/b", None, 204),
         ("GET", "/archive?path=/workspace", None, 200), ("HEAD", "/archive?path=/workspace", None, 200),
         ("DELETE", "/processes/{pid}", None, 204)]
-READS = [("GET", path, None, 200) for path in ("", "/logs", "/stats", "/events", "/wait?state=running",
+READS = [("GET", path, None, 200) for path in ("", "/logs", "/stats", "/events", "/recommendations", "/wait?state=running",
                                                "/stats/history?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z")]
 WRITES = [("PATCH", "", {"name": "changed"}, 200), ("POST", "/pause", None, 200), ("POST", "/resume", None, 200), ("DELETE", "", None, 204)]
 NEEDS = {"exec": WORK, "read": READS, "write": WRITES}
@@ -54,7 +54,7 @@ def test_every_route_inside_needs_exec(corral, user, sandbox):
     inside = [(method.upper(), path[len("/sandbox/{id}"):]) for path, methods in user.description().document["paths"].items()
               if path.startswith("/sandbox/{id}") for method in methods]
     inside = [(method, path) for method, path in inside if (method, path) not in known]
-    assert {(method, path.split("?")[0]) for method, path, _, _ in WORK} - {("HEAD", "/files"), ("HEAD", "/archive")} <= set(inside)
+    assert {(method, path.split("?")[0]) for method, path, _, _ in WORK} - {("HEAD", "/files"), ("HEAD", "/files/watch"), ("HEAD", "/archive")} <= set(inside)
     for method, path in inside:
         answer = ask(corral, reader, sandbox, 2, method, path, None)
         assert answer.status_code == 403 and "lacks the scope exec" in answer.json()["detail"], (method, path, answer.text)

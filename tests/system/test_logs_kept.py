@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from corral import wait_until
+from corral import running, wait_until
 
 
 def shell(user, script, **more):
@@ -269,7 +269,7 @@ def test_it_follows(corral, user):
     """Each line as it comes, until the sandbox ends; the code says that all is well."""
     sandbox = shell(user, "echo one; until [ -e go ]; do sleep 0.1; done; echo two")
     environ = {**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": user.session.headers["X-API-Key"]}
-    with subprocess.Popen([corral.home / "bin/corral", "logs", "-f", sandbox], env=environ, stdout=subprocess.PIPE,
+    with running([corral.home / "bin/corral", "logs", "-f", sandbox], env=environ, stdout=subprocess.PIPE,
                           text=True) as follower:
         assert follower.stdout.readline() == "one\n"
         corral.tell(sandbox)

@@ -84,3 +84,4 @@ def test_stop_ends_all_as_the_administrator(cluster):
     assert (ended["state"], ended["reason"]) == ("stopped", "admin")
     cluster.quickstart("--stop")
     cluster.quickstart("--stop")
+    cluster.quickstart() # for the tests that come

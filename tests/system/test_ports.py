@@ -221,11 +221,43 @@ def test_hostile_heads(user, sandbox, answer):
     assert got.status_code == 502 and got.json()["code"] == "bad_gateway", got.text
 
 
+def test_bare_line_ends_are_refused_at_once(user, sandbox):
+    """As a script with echo sends them, which then waits for its client."""
+    serve(user, sandbox, say("HTTP/1.1 200 OK\n\nhello\n") + "exec sleep 100\n")
+    begun = time.monotonic()
+    got = get(open_port(user, sandbox)["url"])
+    assert got.status_code == 502 and "must end with CR LF" in got.json()["detail"], got.text
+    assert time.monotonic() - begun < 20
+
+
 def test_heads_without_end(user, sandbox):
     serve(user, sandbox, 'printf "HTTP/1.1 200 OK\\r\\nA: "; while :; do printf aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done')
     assert get(open_port(user, sandbox)["url"]).json()["code"] == "bad_gateway"
     serve(user, sandbox, 'while :; do printf "HTTP/1.1 103 Early\\r\\n\\r\\n"; done', port=8001)
     assert get(open_port(user, sandbox, 8001)["url"]).json()["code"] == "bad_gateway"
+
+
+@pytest.mark.parametrize("chunks", ["2;a=b\r\nhe\r\n4 \r\nllo\n\r\n0\r\n\r\n", "6\r\nhello\n\r\n0\r\nX-Sum: 1\r\nX-More:\r\n\r\n"])
+def test_extensions_and_trailers_of_an_answer_are_passed_over(user, sandbox, chunks):
+    serve(user, sandbox, say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + chunks))
+    answer = get(open_port(user, sandbox)["url"])
+    assert answer.text == "hello\n" and "trailer" not in answer.headers
+
+
+def test_a_server_that_names_its_own_host(user, sandbox):
+    """By what it knows, or by what the client asked for; or it heeds X-Forwarded-Prefix."""
+    serve(user, sandbox, """case $path in
+        /inner) to=http://localhost:8000/a ;;
+        /host) to=http://$(echo "$head" | sed -n 's/^[Hh]ost: //p')/a ;;
+        *) to=$(echo "$head" | sed -n 's/^[Xx]-[Ff]orwarded-[Pp]refix: //p')/a ;;
+        esac
+        printf 'HTTP/1.1 302 F\\r\\nLocation: %s\\r\\nSet-Cookie: a=b; Path=%s\\r\\nContent-Length: 0\\r\\n\\r\\n' "$to" "$to"
+        """)
+    url = open_port(user, sandbox)["url"]
+    prefix = urlsplit(url).path
+    for path in "inner", "host", "forwarded":
+        assert get(url, path).headers["location"] == prefix + "a", path
+    assert get(url, "forwarded").headers["set-cookie"] == f"a=b; Path={prefix}a"
 
 
 def test_an_interim_answer_is_dropped(user, sandbox):
@@ -275,6 +307,27 @@ def test_an_upgrade(user, sandbox):
     assert got == body * 8
     s.shutdown(socket.SHUT_WR)
     assert is_over(s)
+
+
+def test_a_switch_to_what_was_not_asked_for(user, sandbox):
+    serve(user, sandbox, say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n") + "exec cat")
+    got = b""
+    with ask(open_port(user, sandbox)["url"], UPGRADE) as s:
+        while b"bad_gateway" not in got:
+            some = s.recv(4096)
+            assert some, got
+            got += some
+    assert got.startswith(b"HTTP/1.1 502 "), got
+
+
+def test_connections_are_counted(corral, user, sandbox):
+    serve(user, sandbox, ECHO)
+    url = open_port(user, sandbox)["url"]
+    before = corral.admin.good("GET", "/sandbox/system/stats")["connections"]["ports"]
+    with upgraded(url):
+        assert corral.admin.good("GET", "/sandbox/system/stats")["connections"]["ports"] == before + 1
+        assert corral.metric("corral_port_connections") == before + 1
+    wait_until("it is gone", lambda: corral.metric("corral_port_connections") == before)
 
 
 def test_many_at_once(user, sandbox):
@@ -502,8 +555,10 @@ def test_a_sandbox_without_room_for_helpers(user, corral):
     serve(user, sandbox, ECHO)
     url = open_port(user, sandbox)["url"]
     codes = []
-    stand = [ask(url, UPGRADE) for _ in range(30)]
-    for s in stand:
+    # One alone at first: of those at once the helpers may take all places before the server starts anything for them.
+    stand = [upgraded(url)] + [ask(url, UPGRADE) for _ in range(29)]
+    codes.append(101)
+    for s in stand[1:]:
         s.settimeout(20)
         codes.append(int(s.recv(4096).split()[1]))
     assert codes.count(101) >= 1 and set(codes) - {101} <= {429, 502, 409}, codes

@@ -1,18 +1,21 @@
 """The environments of sandboxes are nowhere in the clear but in the sandbox itself and in Docker's own description of it, and nothing
 of them is left when it has ended. Keys rotate, and may be lost."""
+import base64
 import os
 import signal
 import subprocess
 import uuid
 
+import agent_records
 import pytest
 from corral import FOREVER, Corral, wait_until
+from receiver import Receiver, verify
 
 
 @pytest.fixture(scope="module")
 def place():
     """An installation whose keys may be lost."""
-    installation = Corral()
+    installation = Corral(CORRAL_WEBHOOK_ALLOW_PRIVATE="true")
     installation.admin.patience = 40
     yield installation
     installation.reset()
@@ -137,6 +140,25 @@ def test_a_start_that_was_interrupted_has_its_environment(place, person):
     assert b"marker-interrupted" not in state_dir(place)
 
 
+def test_a_secret_of_a_webhook_follows_the_keys(place, person, keys):
+    """It is nowhere in the clear; after a rotation of the keys the next delivery seals it with the new one."""
+    with Receiver() as receiver:
+        made = person.good("POST", "/sandbox/webhooks", {"url": receiver.url, "events": ["sandbox.created"]}, status=201)
+        secret = base64.b64decode(made["secret"][6:])
+        assert secret not in dump(place) and made["secret"].encode() not in dump(place) + logs(place)
+        keys.write_text(new_key(place, "fresh") + keys.read_text())
+        reload(place)
+        sandbox = person.create()["id"]
+        wait_until("it is delivered", lambda: receiver.got, 15)
+        wait_until("it is sealed again", lambda: place.sql(f"select secret_key from webhooks where id = '{made['id']}'") == "fresh", 5)
+        person.delete(sandbox)
+        person.delete(person.create()["id"])
+        wait_until("the second, too", lambda: len(receiver.got) == 2, 15)
+        assert set(verify(made["secret"], receiver.take())) == {"ok"}
+        assert "1 webhooks" in status(place).stdout
+        person.good("DELETE", f"/sandbox/webhooks/{made['id']}")
+
+
 def written(lines):
     """The text of an agent's record, with its checksum (FNV-1a)."""
     text = "".join(f"{line}\n" for line in lines)
@@ -157,7 +179,7 @@ def test_a_record_of_before_loses_its_environment(place, person):
     sandbox = person.create(command=FOREVER)["id"]
     place.kill("agent")
     path = place.home / "agent/records" / sandbox
-    lines = path.read_text().splitlines()[:-1]
+    lines = agent_records.text_of(path).splitlines()[:-1]
     path.write_text(written([line + in_the_clear("TOKEN=marker-of-before") if line.startswith("spec ") else line for line in lines]))
     assert b"marker-of-before" in state_dir(place)
     place.restart("agent")

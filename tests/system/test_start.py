@@ -13,7 +13,7 @@ def start(corral, program, *args, user=None, **env):
     if user:
         command = ["setpriv", f"--reuid={user}", "--clear-groups", *command]
     base = {**corral.environ, "CORRAL_DATABASE_URL": f"postgresql://corral@/corral?host={corral.home}/postgres",
-            "CORRAL_PKI_DIR": str(corral.home / "pki"), "CORRAL_LISTEN_PORT": "3190", "CORRAL_PORTS_LISTEN_PORT": "3192", "CORRAL_NODE_URL": "tls+tcp://127.0.0.1:3191",
+            "CORRAL_PKI_DIR": str(corral.home / "pki"), "CORRAL_LISTEN_PORT": "3190", "CORRAL_PORTS_LISTEN_PORT": "3192", "CORRAL_METRICS_LISTEN_PORT": "0", "CORRAL_NODE_URL": "tls+tcp://127.0.0.1:3191",
             "CORRAL_STATE_DIR": str(corral.home / "agent-x"), "CORRAL_INIT_PATH": str(corral.home / "bin/corral-init"),
             "CORRAL_CA_FILE": str(corral.home / "pki/ca.crt"), "CORRAL_CERT_FILE": str(corral.home / "pki/node-1.crt"),
             "CORRAL_KEY_FILE": str(corral.home / "pki/node-1.key"), "CORRAL_LOG_LEVEL": "error",

@@ -169,12 +169,13 @@ def test_it_ends_by_itself(user, sandbox):
     assert plain(user, f"/sandbox/{sandbox}/logs?ticket={text}").status_code == 401
 
 
-def test_bounds(user, sandbox):
+def test_bounds(corral, user, sandbox):
     for _ in range(64):
         ticket(user, sandbox, "logs")
     answer = user.call("POST", f"/sandbox/{sandbox}/ticket", {"route": "logs"})
     assert answer.status_code == 429 and answer.json()["code"] == "rate_limited" and answer.headers["Retry-After"]
     assert "64 tickets" in answer.json()["detail"]
+    assert corral.sql(f"select count(*) from audit where action = 'ticket.create' and target = '{sandbox}'") == "64"
 
 
 def test_it_is_on_record_and_nowhere_else(corral, user, sandbox):
@@ -193,4 +194,4 @@ def test_the_description_says_where_one_is_taken(user):
     document = user.description().document
     assert document["components"]["securitySchemes"]["ticket"]["in"] == "query"
     taken = {o["operationId"] for path in document["paths"].values() for o in path.values() if {"ticket": []} in o.get("security", [])}
-    assert taken == {"sandboxTerminal", "processAttach", "statsStream", "sandboxLogs", "fileRead"}
+    assert taken == {"sandboxTerminal", "processAttach", "statsStream", "sandboxLogs", "fileRead", "fileWatch"}

@@ -72,6 +72,17 @@ def test_versions(front, version, served):
     assert front.healthy()
 
 
+def test_what_is_no_tls_after_the_handshake(front):
+    """It is there when the connection begins to be read, in the middle of what the server does with it."""
+    for i in range(200):
+        with front.connect() as s:
+            with socket.socket(fileno=s.detach()) as bare:
+                bare.sendall(b"\x17\x03\x03\x00\x20" + bytes(32) if i % 2 else b"no TLS at all")
+                if i % 4 < 2:
+                    bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    assert front.healthy()
+
+
 def test_only_ciphers_with_forward_secrecy(front):
     for cipher in ("AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA", "NULL-SHA256"):
         with pytest.raises(OSError):

@@ -16,6 +16,7 @@ struct fixture {
     struct key_query *query[64];
     unsigned queries, listed, deleted;
     int delete_code; /* 0: the key existed and is deleted */
+    bool away;       /* the database is, and what works without it is served */
     bool keeps;      /* lists wait until the test answers them */
     struct api_call *kept[128];
     unsigned kept_count;
@@ -51,9 +52,21 @@ static void delete (void *owner, struct api_call *call)
         api_answer_empty(call, 204, NULL);
 }
 
+static void work(void *owner, struct api_call *call)
+{
+    api_answer_json(call, 200, NULL, "{}");
+}
+
 static int serving(void *owner, struct err *e)
 {
-    return 0;
+    const struct fixture *f = owner;
+    return f->away ? err_set(e, ERR_DATABASE_UNAVAILABLE, "away") : 0;
+}
+
+static bool serving_away(void *owner)
+{
+    const struct fixture *f = owner;
+    return f->away;
 }
 
 static int setup(void **state)
@@ -61,10 +74,13 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     static const struct api_route rows[] = {
         {"LIST", "GET", "/sandbox", API_READ, &no_body, 200, "object", "Lists", list},
-        {"DELETE", "DELETE", "/sandbox/{id}", API_WRITE, &no_body, 204, "", "Deletes", delete}};
+        {"DELETE", "DELETE", "/sandbox/{id}", API_WRITE, &no_body, 204, "", "Deletes", delete},
+        {"WORK", "PUT", "/sandbox/{id}", API_WRITE, &no_body, 200, "object", "Works", work,
+         .without_database = true}};
     static const struct api_routes routes = {
         .route = rows, .count = ARRAY_LEN(rows), .objects = "{\"info\":{}}"};
-    struct api_ops ops = {.routes = &routes, .serving = serving, .find_key = find_key};
+    struct api_ops ops = {
+        .routes = &routes, .serving = serving, .find_key = find_key, .serving_away = serving_away};
     struct api_conf conf = {.address = "127.0.0.1",
                             .limits = http_default_limits,
                             .rate_per_second = 1,
@@ -290,6 +306,69 @@ static void test_deletes_that_make_no_room_are_held_to_the_rate(void **state)
     assert_in_range(limited, 5, 20);
 }
 
+/* The database does not answer a look-up. */
+static void unread(struct fixture *f)
+{
+    struct err e;
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "away");
+    assert_int_equal(f->queries, 1);
+    api_key_found(f->query[--f->queries], e.code, &e, NULL, NULL, false, 0);
+}
+
+static int ask_unread(struct fixture *f, const char *method, const char *key)
+{
+    int fd = ask(f, method, key);
+    unread(f);
+    return status(f, fd);
+}
+
+/* A known key goes on working on the routes that need no database, until it was read too long ago. */
+static void test_a_known_key_works_without_the_database(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make(), other = api_key_make(), wrong = key;
+    const struct api_key both[] = {key, other};
+    wrong.text[API_KEY_LEN - 1] ^= 1;
+    know(f, both, 2);
+    int fd = ask(f, "PUT", key.text);
+    found(f, 0, &key);
+    assert_int_equal(status(f, fd), 200);
+    f->away = true;
+    assert_int_equal(status(f, ask(f, "PUT", key.text)), 200);
+    assert_int_equal(status(f, ask(f, "GET", key.text)), 503);
+    assert_int_equal(status(f, ask(f, "DELETE", key.text)), 503);
+    api_doubt_keys(f->api);
+    assert_false(api_key_is_current(f->api, &f->api->keys->caller));
+    assert_int_equal(ask_unread(f, "PUT", key.text), 200);
+    assert_int_equal(ask_unread(f, "PUT", other.text), 503);
+    assert_int_equal(status(f, ask(f, "PUT", wrong.text)), 401);
+    f->api->keys->caller.read_ms -= CALLER_KNOWN_MS - 10000;
+    assert_int_equal(ask_unread(f, "PUT", key.text), 200);
+    f->api->keys->caller.read_ms -= 10000;
+    assert_int_equal(ask_unread(f, "PUT", key.text), 503);
+}
+
+/* Neither does one whose change was told, nor one that has expired. */
+static void test_a_key_that_ended_is_not_known(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make();
+    know(f, &key, 1);
+    int fd = ask(f, "PUT", key.text);
+    found(f, 0, &key);
+    assert_int_equal(status(f, fd), 200);
+    f->away = true;
+    api_doubt_keys(f->api);
+    f->api->keys->caller.expires = true;
+    f->api->keys->caller.expires_ms = loop_now_ms() + 10000;
+    assert_int_equal(ask_unread(f, "PUT", key.text), 200);
+    f->api->keys->caller.expires_ms = loop_now_ms();
+    assert_int_equal(ask_unread(f, "PUT", key.text), 503);
+    f->api->keys->caller.expires = false;
+    api_forget_key(f->api, "*");
+    assert_int_equal(ask_unread(f, "PUT", key.text), 503);
+}
+
 #define HELD 128 /* as in api_answer.c */
 
 static void introduce(struct fixture *f, const struct api_key *key, const char *user)
@@ -383,6 +462,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_new_key_is_no_guess, setup, teardown),
         cmocka_unit_test_setup_teardown(test_few_are_asked_for_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletes_that_make_no_room_are_held_to_the_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_known_key_works_without_the_database, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_key_that_ended_is_not_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals_past_a_bound_end_their_connections, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_of_one_user_wait_for_each_other, setup, teardown),
     };

@@ -442,7 +442,8 @@ static void test_streams_are_described(void **state)
     assert_has(text, "\"101\":{\"description\":\"The connection is handed over\"");
     assert_has(text,
                "\"description\":\"Done\",\"headers\":{\"X-Request-Id\":{\"$ref\":\"#/components/headers/"
-               "RequestId\"}},\"content\":{\"application/octet-stream\":{}}");
+               "RequestId\"},\"traceresponse\":{\"$ref\":\"#/components/headers/"
+               "TraceResponse\"}},\"content\":{\"application/octet-stream\":{}}");
 }
 
 int main(void)

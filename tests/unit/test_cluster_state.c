@@ -59,6 +59,21 @@ static void test_a_running_row_is_not_made_again(void **state)
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.status.reason, REASON_ORPHANED);
 }
 
+/* The sandbox that took it over may not be known here yet: its node has to be able to start that. */
+static void test_an_unknown_member_goes_as_a_member(void **state)
+{
+    struct sandbox_row row = running_row("h1");
+    struct sandbox_status member = {
+        .id = row.desired.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING, .pooled = true};
+    for (int pooled = 0; pooled <= 1; pooled++) {
+        member.pooled = pooled;
+        cluster_state_effects_clear(&effects);
+        cluster_state_status(cluster, 5, "h1", &member, &effects);
+        const struct desired_state *desired = &effect_of(CLUSTER_DESIRED)->desired;
+        assert_true(desired->state == DESIRED_GONE && desired->pooled == pooled);
+    }
+}
+
 /* Its admission is answered late, after its node reported it and came back without it: it is not sent a
  * second time. */
 static void test_a_late_admission_of_what_has_vanished(void **state)
@@ -252,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_node_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_node_of_a_row_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_unknown_member_goes_as_a_member, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_admission_of_what_has_vanished, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_node_is_desired, set_up, tear_down),

@@ -66,13 +66,32 @@ static void test_all_users_have_a_bound(void **state)
     end(&f);
 }
 
+static void long_path(char path[4096])
+{
+    memset(path, 0xff, 4095);
+    path[0] = '/';
+    path[4095] = 0;
+}
+
+static void test_bytes_of_one_user_fill_not_all_of_it(void **state)
+{
+    struct fixture f = begin();
+    char path[4096];
+    long_path(path);
+    for (int i = 0; i < DB_ACTIVITY_OF_USER; i++)
+        add(&f, "loud", path);
+    struct db_activity_stats loud = db_activity_stats(f.activity);
+    assert_true(loud.waiting > 40 && loud.waiting < 100 && loud.dropped);
+    add(&f, "quiet", path);
+    assert_int_equal(db_activity_stats(f.activity).dropped, loud.dropped);
+    end(&f);
+}
+
 static void test_bytes_have_a_bound(void **state)
 {
     struct fixture f = begin();
     char path[4096], user[16];
-    memset(path, 0xff, sizeof path - 1);
-    path[0] = '/';
-    path[sizeof path - 1] = 0;
+    long_path(path);
     for (int i = 0; i < 1000; i++) {
         snprintf(user, sizeof user, "u%d", i);
         add(&f, user, path);
@@ -101,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_user_fills_not_all_of_it),
         cmocka_unit_test(test_all_users_have_a_bound),
+        cmocka_unit_test(test_bytes_of_one_user_fill_not_all_of_it),
         cmocka_unit_test(test_bytes_have_a_bound),
         cmocka_unit_test(test_a_batch_under_way),
     };

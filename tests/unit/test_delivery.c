@@ -198,6 +198,88 @@ static void test_what_waits_has_bounds(void **state)
     delivery_fini(&d);
 }
 
+static void order_images(struct delivery *d, uint64_t number, size_t count)
+{
+    struct image_order *order = mem_zalloc((count + 1) * sizeof *order);
+    struct registry_login login = {.registry = "r", .password = "p"};
+    struct image_orders whole = {
+        .number = number, .order = order, .count = count, .login = &login, .logins = 1};
+    for (size_t i = 0; i < count; i++)
+        order[i].generation = i + 1;
+    delivery_images(d, &whole);
+    free(order);
+}
+
+/* Tells the next update, which carries a piece from this order on. */
+static uint64_t told_piece(struct delivery *d, uint64_t number, size_t from, size_t count, bool last)
+{
+    struct node_update u;
+    delivery_tell(d, 0, &u);
+    assert_int_equal(u.images.number, number);
+    assert_int_equal(u.images.count, count);
+    assert_int_equal(u.images.first, from == 0);
+    assert_int_equal(u.images.last, last);
+    assert_int_equal(u.images.logins, from == 0);
+    if (count)
+        assert_int_equal(u.images.order[0].generation, from + 1);
+    uint64_t told = u.number;
+    delivery_told(&u);
+    return told;
+}
+
+static void test_orders_about_images_come_in_pieces(void **state)
+{
+    struct delivery d = {0};
+    size_t most = NODE_IMAGE_PIECE_MAX;
+    order_images(&d, 1, 2 * most + 3);
+    assert_true(delivery_owes(&d));
+    uint64_t told = told_piece(&d, 1, 0, most, false);
+    assert_false(delivery_owes(&d)); /* the next piece waits for this one */
+    delivery_polled(&d, 0, told);
+    assert_true(delivery_owes(&d));
+    told = told_piece(&d, 1, most, most, false);
+    delivery_polled(&d, 0, told - 1); /* it was lost */
+    delivery_polled(&d, 0, told_piece(&d, 1, most, most, false));
+    delivery_polled(&d, 0, told_piece(&d, 1, 2 * most, 3, true));
+    assert_false(delivery_owes(&d));
+    delivery_fini(&d);
+}
+
+static void test_newer_orders_about_images_begin_again(void **state)
+{
+    struct delivery d = {0};
+    order_images(&d, 1, NODE_IMAGE_PIECE_MAX + 1);
+    uint64_t told = told_piece(&d, 1, 0, NODE_IMAGE_PIECE_MAX, false);
+    order_images(&d, 2, 2); /* while a piece is on its way */
+    assert_true(delivery_owes(&d));
+    delivery_polled(&d, 0, told);
+    delivery_polled(&d, 0, told_piece(&d, 2, 0, 2, true));
+    order_images(&d, 3, 0); /* nothing is to be done any more: that is told too */
+    assert_true(delivery_owes(&d));
+    delivery_polled(&d, 0, told_piece(&d, 3, 0, 0, true));
+    assert_false(delivery_owes(&d));
+    order_images(&d, 4, 1);
+    delivery_fini(&d);
+}
+
+static void test_an_order_to_prune(void **state)
+{
+    struct delivery d = {0};
+    struct image_prune_order order = {.number = 5, .dry_run = true, .unused_ms = 7};
+    struct node_update u;
+    delivery_prune(&d, &order);
+    delivery_ack_prunes(&d, 9);
+    for (int i = 0; i < 2; i++) { /* the first one is lost */
+        assert_true(delivery_owes(&d));
+        delivery_tell(&d, 0, &u);
+        assert_true(u.prune.number == 5 && u.prune.dry_run && u.prune.unused_ms == 7 && u.prunes_acked == 9);
+        delivery_told(&u);
+        delivery_polled(&d, 0, i ? u.number : 0);
+    }
+    assert_false(delivery_owes(&d));
+    delivery_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +292,9 @@ int main(void)
         cmocka_unit_test(test_a_slow_network_is_not_told_for_ever),
         cmocka_unit_test(test_numbers_only_rise),
         cmocka_unit_test(test_what_waits_has_bounds),
+        cmocka_unit_test(test_orders_about_images_come_in_pieces),
+        cmocka_unit_test(test_newer_orders_about_images_begin_again),
+        cmocka_unit_test(test_an_order_to_prune),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,8 +213,8 @@ static void test_a_range_that_nobody_asked_for(void **state)
     end(&f);
 }
 
-/* An archive has no length, and comes of a file or a folder. */
-static void test_an_archive(void **state)
+/* An archive, and a watch, has no length, and comes of a file or a folder. */
+static void without_a_length(enum stream_file_verb verb)
 {
     static const struct stream_file_result rows[] = {
         {.type = FILE_TYPE_DIRECTORY},
@@ -224,7 +224,7 @@ static void test_an_archive(void **state)
         {.type = FILE_TYPE_FILE, .has_size = true, .size = 5}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct fixture f;
-        begin(&f, STREAM_FILE_PACK, STREAM_RANGE_ALL);
+        begin(&f, verb, STREAM_RANGE_ALL);
         tell(&f, &rows[i]);
         mux_write(f.served, STREAM_STDOUT, "bytes", 5);
         mux_close(f.served, 0, "");
@@ -233,6 +233,16 @@ static void test_an_archive(void **state)
         assert_int_equal(f.bytes, i < 2 ? 5 : 0);
         end(&f);
     }
+}
+
+static void test_an_archive(void **state)
+{
+    without_a_length(STREAM_FILE_PACK);
+}
+
+static void test_a_watch(void **state)
+{
+    without_a_length(STREAM_FILE_WATCH);
 }
 
 /* What came of an archive cannot be known before it ends, and it has no bytes. */
@@ -261,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_bytes_of_a_range_that_there_is_not),
         cmocka_unit_test(test_a_range_that_nobody_asked_for),
         cmocka_unit_test(test_an_archive),
+        cmocka_unit_test(test_a_watch),
         cmocka_unit_test(test_an_archive_that_is_unpacked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@ static int take(enum stream_file_verb verb, const struct init_file_result *resul
 {
     uint8_t all[256] = {0};
     struct err e;
-    told = (struct file_told){.verb = verb};
+    file_told_fini(&told);
+    file_told_begin(&told, verb);
     memcpy(all, result, sizeof *result);
     for (size_t at = 0, end = sizeof *result + more; at < end; at += piece) {
         const uint8_t *bytes = all + at;
@@ -123,12 +124,43 @@ static void faults_of_archives_have_their_sentences(void **state)
     assert_int_equal(ends(0, 9, false), ERR_IO);
 }
 
+/* Changes, as many as there are, and the end. */
+static void a_watch_says_what_it_may(void **state)
+{
+    struct init_file_result r = {
+        .type = INIT_FILE_FOLDER, .size = INIT_FILE_ENDLESS, .length = INIT_FILE_ENDLESS};
+    struct init_file_change end = {INIT_CHANGE_END, INIT_WATCH_DELETED};
+    const uint8_t *bytes = (const uint8_t *)&end;
+    size_t len = sizeof end;
+    struct err e;
+    assert_int_equal(take(STREAM_FILE_WATCH, &r, 0, 100), 0);
+    assert_int_equal(ends(0, 0, false), ERR_IO);
+    assert_int_equal(file_told_take(&told, &bytes, &len, &e), 0);
+    assert_int_equal(len, sizeof end); /* is passed on */
+    assert_int_equal(ends(0, 0, false), 0);
+    assert_int_equal(file_told_take(&told, &bytes, &len, &e), ERR_PROTOCOL);
+    for (size_t piece = 1; piece < 80; piece++)
+        assert_int_equal(take(STREAM_FILE_WATCH, &r, 8, piece), ERR_PROTOCOL); /* zeros are no change */
+    r.length = 0;
+    assert_int_equal(take(STREAM_FILE_WATCH, &r, 0, 100), ERR_PROTOCOL);
+    r = (struct init_file_result){.error = INIT_FAULT_WATCHES, .size = 1024};
+    bytes = (const uint8_t *)&r;
+    len = sizeof r;
+    file_told_fini(&told);
+    file_told_begin(&told, STREAM_FILE_WATCH);
+    assert_int_equal(file_told_take(&told, &bytes, &len, &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "inotify"));
+    assert_non_null(strstr(e.text, "at most 1024"));
+    file_told_fini(&told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_as_long_as_was_said),
         cmocka_unit_test(results_that_cannot_be),
         cmocka_unit_test(errors_have_their_codes),
+        cmocka_unit_test(a_watch_says_what_it_may),
         cmocka_unit_test(faults_of_archives_have_their_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

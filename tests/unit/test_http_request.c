@@ -205,12 +205,14 @@ static void test_lines_of_one_name_are_one_list(void **state)
     struct http_request r;
     assert_int_equal(
         head(&r, "POST / HTTP/1.1\r\nPrefer: wait=1\r\nHost: h\r\nExpect: x\r\nprefer: respond-async\r\n"
-                 "Content-Encoding:\r\nPREFER: z\r\nExpect: 100-continue\r\nContent-Encoding: gzip \r\n\r\n"),
+                 "Content-Encoding:\r\nPREFER: z\r\nExpect: 100-continue\r\nContent-Encoding: gzip \r\n"
+                 "Cookie: a=b\r\nCookie: c=d; e=f\r\n\r\n"),
         0);
     assert_string_equal(http_request_field(&r, "prefer"), "wait=1, respond-async, z");
     assert_string_equal(http_request_field(&r, "expect"), "x, 100-continue");
     assert_string_equal(http_request_field(&r, "content-encoding"), ", gzip");
     assert_string_equal(http_request_field(&r, "host"), "h");
+    assert_string_equal(http_request_field(&r, "cookie"), "a=b; c=d; e=f");
     http_request_fini(&r);
 }
 

@@ -192,6 +192,15 @@ static int client(struct fixture *f, const char *text)
     return fd;
 }
 
+/* While nothing happens the loop waits, and does not go round and round. */
+static void assert_rests(struct fixture *f)
+{
+    uint64_t before = loop_spent_us();
+    timer_start(&f->timer, f->loop, 200, end_turn, f);
+    loop_run(f->loop);
+    assert_true(loop_spent_us() - before < 10000);
+}
+
 /* Sends until nothing is taken for a while. */
 static size_t send_most(struct fixture *f, int fd, size_t most)
 {
@@ -329,6 +338,7 @@ static void test_a_body_waits_until_more_is_desired(void **state)
     size_t sent = send_most(f, fd, 4000000);
     assert_true(sent < 4000000);
     assert_int_equal(f->pieces, 1);
+    assert_rests(f);
     f->takes = true;
     http_stream_more(f->x);
     sent += send_most(f, fd, 4000000 - sent);
@@ -338,6 +348,33 @@ static void test_a_body_waits_until_more_is_desired(void **state)
     assert_int_equal(f->end, 1);
     assert_int_equal(send(fd, GET("/"), strlen(GET("/")), MSG_NOSIGNAL), strlen(GET("/")));
     expect(f, fd, OK, "HTTP/1.1 200 ");
+    close(fd);
+}
+
+static void test_requests_wait_until_answers_are_read(void **state)
+{
+    struct fixture *f = *state;
+    static const char get[] = GET("/");
+    size_t len = strlen(get), sent = len, got;
+    int fd = client(f, get);
+    for (int idle = 0; idle < 50; idle++) {
+        ssize_t n = send(fd, get + sent % len, len - sent % len, MSG_NOSIGNAL);
+        if (n > 0) {
+            sent += (size_t)n;
+            idle = 0;
+        }
+        if (n <= 0 || sent % (100 * len) == 0)
+            turn(f);
+    }
+    assert_rests(f);
+    for (size_t left = sent / len, had; left; left -= had) { /* each is answered in the end */
+        char *text = receive(f, fd, OK, &got);
+        had = 0;
+        for (char *at = text; (at = strstr(at, OK)); at += strlen(OK))
+            had++;
+        assert_true(had && had <= left);
+        free(text);
+    }
     close(fd);
 }
 
@@ -650,6 +687,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_slow_producer_and_the_request_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_client_that_goes_is_told_of_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_body_waits_until_more_is_desired, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_requests_wait_until_answers_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chunks_of_a_body_come_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_body_may_be_answered_before_its_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds_of_a_body, setup, teardown),

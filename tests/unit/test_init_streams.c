@@ -494,6 +494,22 @@ static void test_a_process_that_holds_waits_for_its_client(void **state)
     assert_int_equal(told(5).state, INIT_ENDED);
 }
 
+/* Its reader comes with the next frame, and it may have printed more than its ring keeps before that. */
+static void test_a_command_waits_for_its_reader(void **state)
+{
+    struct played *p = spawn_flagged(5, INIT_PROCESS_EXEC, 0);
+    for (int i = 0; i < 5; i++) { /* of the last ones 37856 bytes wait in the pipe */
+        print(p, 60000);
+        turns(10);
+    }
+    attach(9, 5, INIT_FROM_OLDEST, 1 << 20);
+    turns(20);
+    assert_int_equal(output(9), 300000);
+    exits(p, true);
+    turns(10);
+    assert_int_equal(told(5).state, INIT_ENDED);
+}
+
 /* Its timeout lets it go, also where it has ended and only its output waits. */
 static void test_a_process_that_holds_is_let_go_at_its_timeout(void **state)
 {
@@ -532,6 +548,29 @@ static void test_a_process_that_holds_waits_for_its_client_to_return(void **stat
     attach(10, 5, 480000 - INIT_RING_MAX / 2, 1 << 20);
     turns(20);
     assert_int_equal(output(10), INIT_RING_MAX / 2 + 180000);
+}
+
+/* Also where its ring is halved for others meanwhile, it keeps what the client had last. */
+static void test_a_ring_that_is_halved_keeps_what_a_client_had_last(void **state)
+{
+    struct played *p = spawn_flagged(5, INIT_PROCESS_HOLD, 0);
+    attach(9, 5, 0, 1 << 20);
+    for (int i = 0; i < 8; i++) {
+        print(p, 60000);
+        turns(10);
+    }
+    say(INIT_DETACH, 9, NULL, 0);
+    turns(2);
+    print(p, 30000);
+    turns(10);
+    uint64_t bound = 20000;
+    say(INIT_BOUNDS, 0, &bound, sizeof bound);
+    turns(10);
+    const struct init_child *child = init_table_find(&world.streams.table, 5);
+    assert_int_equal(child->ring.room, INIT_RING_HELD);
+    attach(10, 5, 480000 - INIT_RING_HELD / 2, 1 << 20);
+    turns(20);
+    assert_int_equal(output(10), INIT_RING_HELD / 2 + 30000);
 }
 
 /* Of its end nothing is lost either; a kill ends the wait. */
@@ -593,11 +632,13 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         EACH(test_a_start_is_carried_out_once),
         EACH(test_a_helper_waits_for_its_reader),
+        EACH(test_a_command_waits_for_its_reader),
         EACH(test_a_process_that_holds_waits_for_its_client),
         EACH(test_processes_that_hold_share_the_rings),
         EACH(test_a_process_that_holds_is_let_go_at_its_timeout),
         EACH(test_a_process_that_holds_waits_for_its_client_to_return),
         EACH(test_a_process_that_holds_has_ended_when_its_output_was_read),
+        EACH(test_a_ring_that_is_halved_keeps_what_a_client_had_last),
         EACH(test_a_helper_that_nobody_reads_is_killed),
         EACH(test_a_start_is_refused_with_its_reason),
         EACH(test_output_goes_as_far_as_its_credit),

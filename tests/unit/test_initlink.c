@@ -13,7 +13,7 @@ static struct {
     struct initlink *link;
     char folder[64];
     int fd;
-    int ready, lost, listed, told, detached, writable;
+    int ready, lost, listed, told, detached, writable, environs;
     uint64_t output;
 } world;
 
@@ -21,6 +21,12 @@ static void on_ready(void *arg, enum init_main_state state)
 {
     world.ready++;
     loop_stop(world.loop);
+}
+
+static void on_environ(void *arg, int error)
+{
+    assert_int_equal(error, 12);
+    world.environs++;
 }
 
 static void on_lost(void *arg, const struct err *why)
@@ -85,8 +91,11 @@ static void greet(void)
 
 static int begin(void **state)
 {
-    static const struct initlink_events events = {
-        .on_ready = on_ready, .on_lost = on_lost, .on_update = on_update, .on_writable = on_writable};
+    static const struct initlink_events events = {.on_ready = on_ready,
+                                                  .on_environ = on_environ,
+                                                  .on_lost = on_lost,
+                                                  .on_update = on_update,
+                                                  .on_writable = on_writable};
     struct err e;
     memset(&world, 0, sizeof world);
     snprintf(world.folder, sizeof world.folder, "/tmp/corral-test-XXXXXX");
@@ -127,6 +136,76 @@ static void lost_again(int *before)
     close(world.fd);
     connect_init();
     greet();
+}
+
+static void test_an_environment_is_written_and_read(void **state)
+{
+    static uint8_t bytes[INIT_START_MAX];
+    static struct init_start start = {.cwd = "/workspace", .envc = 2, .env = {"A=", "HOME=/x"}}, back;
+    size_t len = init_environ_pack(bytes, sizeof bytes, &start);
+    assert_true(len > 0);
+    assert_true(init_environ_get(bytes, len, &back));
+    assert_string_equal(back.cwd, "/workspace");
+    assert_int_equal(back.envc, 2);
+    assert_string_equal(back.env[0], "A=");
+    assert_null(back.env[2]);
+    assert_false(init_environ_get(bytes, len - 1, &back));
+    assert_false(init_environ_get(bytes, len + 1, &back));
+    assert_false(init_environ_get(bytes, 4, &back));
+    start.env[1] = "=x";
+    assert_int_equal(init_environ_pack(bytes, sizeof bytes, &start), 0);
+    start.env[1] = "no value";
+    assert_int_equal(init_environ_pack(bytes, sizeof bytes, &start), 0);
+    start.envc = 0;
+    assert_int_equal(init_environ_pack(bytes, 8, &start), 0);
+    start.argc = 1;
+    assert_int_equal(init_environ_pack(bytes, sizeof bytes, &start), 0);
+}
+
+static void test_an_environment_goes_to_an_init_that_takes_one(void **state)
+{
+    static struct init_start start = {.cwd = "", .envc = 1, .env = {"A=1"}};
+    struct init_hello hello = {INIT_VERSION, INIT_MAIN_IDLE, INIT_FEATURE_PROCESSES | INIT_FEATURE_ENVIRON,
+                               7};
+    uint32_t error = 12, wrong = 5000;
+    struct err e;
+    assert_int_equal(initlink_environ(world.link, &start, &e), ERR_IO);
+    greet();
+    assert_int_equal(initlink_environ(world.link, &start, &e), ERR_INIT_TOO_OLD);
+    close(world.fd);
+    UNTIL(world.lost == 1);
+    connect_init();
+    say(INIT_HELLO, 0, &hello, sizeof hello);
+    UNTIL(world.ready == 2);
+    assert_int_equal(initlink_environ(world.link, &start, &e), 0);
+    say(INIT_ENVIRON_SET, 0, &error, sizeof error);
+    UNTIL(world.environs == 1);
+    say(INIT_ENVIRON_SET, 0, &wrong, sizeof wrong);
+    UNTIL(world.lost == 2);
+}
+
+/* Docker's exec may lead to the init as well; the link that is there first stays. */
+static void test_a_link_by_another_way(void **state)
+{
+    int lost = 0, fds[2], more[2];
+    greet();
+    assert_false(initlink_is_relayed(world.link));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_false(initlink_take(world.link, fds[0]));
+    close(world.fd);
+    lost++;
+    UNTIL(world.lost == lost);
+    assert_true(initlink_take(world.link, fds[0]));
+    world.fd = fds[1];
+    greet();
+    assert_true(initlink_ready(world.link) && initlink_is_relayed(world.link));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, more), 0);
+    assert_false(initlink_take(world.link, more[0]));
+    close(more[0]);
+    close(more[1]);
+    shutdown(world.fd, SHUT_RDWR);
+    lost_again(&lost); /* it listens again */
+    assert_true(initlink_ready(world.link) && !initlink_is_relayed(world.link));
 }
 
 /* An init of version 1, which knows no processes, is served as before; it is sent no frame that it does not
@@ -280,6 +359,9 @@ int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_environment_is_written_and_read),
+        EACH(test_an_environment_goes_to_an_init_that_takes_one),
+        EACH(test_a_link_by_another_way),
         EACH(test_an_old_init_is_served),
         EACH(test_a_hello_of_the_future_is_refused),
         EACH(test_output_comes_as_far_as_its_credit),

@@ -241,6 +241,45 @@ static void test_a_database_that_does_not_answer(void **state)
     assert_int_equal(a.ended, 1);
 }
 
+/* But not for longer than a key counts as known. */
+static void test_a_database_that_does_not_answer_for_long(void **state)
+{
+    struct seen a = {0}, b = {0};
+    struct caller caller = caller_of(1, SCOPE_READ);
+    caller.read_ms = loop_now_ms() - CALLER_KNOWN_MS;
+    key_use_begin(watch, &a.use, &caller, on_ended, &a);
+    begin(&b, 2, SCOPE_READ);
+    key_watch_changed(watch, "*");
+    run(1);
+    key_watch_told(watch, ERR_DATABASE_UNAVAILABLE, NULL, 0);
+    assert_int_equal(a.ended, 1);
+    assert_int_equal(a.code, ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(b.ended, 0);
+    key_use_end(&b.use);
+}
+
+/* A notice of the key itself may be of its end. */
+static void test_a_change_that_cannot_be_read(void **state)
+{
+    struct seen a = {0}, b = {0};
+    uint64_t began = loop_now_ms();
+    size_t answered = 0;
+    begin(&a, 1, SCOPE_READ);
+    begin(&b, 2, SCOPE_READ);
+    key_watch_changed(watch, "*");
+    key_watch_changed(watch, "crl_1");
+    while (!a.ended) {
+        run(20);
+        if (readings > answered)
+            key_watch_told(watch, ERR_DATABASE_UNAVAILABLE, NULL, 0);
+        answered = readings;
+    }
+    assert_in_range(loop_now_ms() - began, KEY_WATCH_TOLD_MS, KEY_WATCH_TOLD_MS + 20000);
+    assert_int_equal(a.code, ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(b.ended, 0);
+    key_use_end(&b.use);
+}
+
 static void test_many_keys_are_read_in_batches(void **state)
 {
     static struct seen seen[USES];
@@ -288,6 +327,8 @@ int main(void)
         TEST(test_a_key_that_expires),
         TEST(test_an_expiry_that_is_moved),
         TEST(test_a_database_that_does_not_answer),
+        TEST(test_a_database_that_does_not_answer_for_long),
+        TEST(test_a_change_that_cannot_be_read),
         TEST(test_many_keys_are_read_in_batches),
         TEST(test_a_use_that_ends_by_itself),
     };

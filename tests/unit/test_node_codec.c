@@ -58,9 +58,11 @@ static void test_handshake(void **state)
     m = envelope(NODE_WELCOME);
     m.welcome.lease_ms = 10000;
     string_list_add(&m.welcome.settings, "a=b");
+    memset(m.welcome.process, 7, sizeof m.welcome.process);
     round_trip(&m, &back);
     assert_int_equal(back.welcome.lease_ms, 10000);
     assert_string_equal(back.welcome.settings.item[0], "a=b");
+    assert_memory_equal(back.welcome.process, m.welcome.process, sizeof m.welcome.process);
     node_message_fini(&back);
     string_list_fini(&m.welcome.settings);
 }
@@ -76,10 +78,13 @@ static struct sandbox_status a_status(void)
                                    .has_exit_code = true,
                                    .exit_code = -1,
                                    .enforced = ENFORCE_MEMORY | ENFORCE_PIDS,
+                                   .by_docker = true,
                                    .ran = true,
                                    .started_ago_ms = 500,
                                    .ended_ago_ms = 20,
                                    .has_last = true,
+                                   .start = {.measured = 1u << START_TIME_IMAGE | 1u << START_TIME_CREATE,
+                                             .ms = {[START_TIME_CREATE] = 90}},
                                    .last = {.id = id, .memory_peak_bytes = 77}};
 }
 
@@ -97,7 +102,7 @@ static void test_report(void **state)
     struct cleanup_report cleanup = {.number = 7, .asked = 6, .dry_run = true};
     cleanup.counts.found[CLEANUP_VOLUME] = 3;
     cleanup.counts.removed[CLEANUP_IMAGE] = 2;
-    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &cleanup, 1, 5, 6, 2, "why", 4};
+    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &cleanup, 1, 5, 6, 2, "why", 4, 8, 9};
     round_trip(&m, &back);
     assert_string_equal(back.report.statuses[0].detail, status.detail);
     assert_int_equal(back.report.statuses[0].state, SANDBOX_STOPPED);
@@ -105,6 +110,7 @@ static void test_report(void **state)
     assert_int_equal(back.report.statuses[0].ended_ago_ms, 20);
     assert_true(back.report.statuses[0].has_last);
     assert_int_equal(back.report.statuses[0].last.memory_peak_bytes, 77);
+    assert_memory_equal(&back.report.statuses[0].start, &status.start, sizeof status.start);
     assert_int_equal(back.report.samples[0].ago_ms, 1);
     assert_int_equal(back.report.samples[0].number, 77);
     assert_true(back.report.samples[0].kept);
@@ -113,6 +119,8 @@ static void test_report(void **state)
     assert_int_equal(back.report.left_out, 2);
     assert_string_equal(back.report.left_out_why, "why");
     assert_int_equal(back.report.logs_lost, 4);
+    assert_int_equal(back.report.starts_waiting, 8);
+    assert_int_equal(back.report.starts_wait_ms, 9);
     assert_int_equal(back.report.samples[0].io_some_centi, SAMPLE_NO_PRESSURE);
     assert_true(back.report.samples[0].responsive);
     assert_string_equal(back.report.violations[0].id.text, id.text);
@@ -135,11 +143,12 @@ static void test_update(void **state)
         {.id = id,
          .generation = 1,
          .state = DESIRED_RUNNING,
+         .trace = {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
          .remaining_ms = 60000,
          .limits.nofile = 99,
          .spec = spec,
          .spec_len = sizeof spec},
-        {.id = id, .generation = 2, .state = DESIRED_GONE, .reason = REASON_DELETED}};
+        {.id = id, .generation = 2, .state = DESIRED_GONE, .reason = REASON_DELETED, .trace = {"00-bad"}}};
     struct status_ack ack = {id, 12};
     m.update = (struct node_update){5, desired_states, 2, &ack, 1, 44, 45, {9, true}, 8};
     round_trip(&m, &back);
@@ -149,6 +158,8 @@ static void test_update(void **state)
     assert_memory_equal(back.update.desired_states[0].spec, spec, sizeof spec);
     assert_int_equal(back.update.desired_states[1].reason, REASON_DELETED);
     assert_null(back.update.desired_states[1].spec);
+    assert_string_equal(back.update.desired_states[0].trace.text, desired_states[0].trace.text);
+    assert_string_equal(back.update.desired_states[1].trace.text, ""); /* a bad one is none */
     assert_int_equal(back.update.acks[0].number, 12);
     assert_int_equal(back.update.violations_acked, 44);
     assert_int_equal(back.update.samples_acked, 45);
@@ -226,6 +237,55 @@ static void test_a_status_that_cannot_be_told_is_left_out(void **state)
     node_message_fini(&back);
 }
 
+static void test_times_of_a_start_that_cannot_be(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct sandbox_status status = a_status();
+    memset(&status.start, 0xff, sizeof status.start);
+    m.report.statuses = &status;
+    m.report.status_count = 1;
+    struct node_faults faults = faulty_trip(&m, &back);
+    const struct start_times *got = &back.report.statuses[0].start;
+    assert_int_equal(faults.count, 1);
+    assert_int_equal(back.report.status_count, 1);
+    for (unsigned step = 0; step < START_TIME_COUNT; step++) {
+        bool by_node = start_time_by_node((enum start_time)step);
+        assert_int_equal(start_times_has(got, (enum start_time)step), by_node);
+        assert_int_equal(got->ms[step], by_node ? START_TIME_MAX_MS : 0);
+    }
+    assert_int_equal(got->measured >> START_TIME_COUNT, 0);
+    node_message_fini(&back);
+}
+
+/* A later agent sends what this program does not know. */
+static void test_unknown_steps_of_a_start(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct sandbox_status status = a_status();
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    status.start = (struct start_times){0};
+    start_times_add(&status.start, START_TIME_COMMAND,
+                    100); /* its number is one byte, and so is the mask's last */
+    m.report.statuses = &status;
+    m.report.status_count = 1;
+    assert_int_equal(node_message_pack(&m, &bytes, &len, NULL, &err), 0);
+    bool found = false;
+    for (size_t i = 0; i + 4 < len && !found; i++) {
+        found = bytes[i] == 0x08 && bytes[i + 1] == 0x80 && bytes[i + 2] == 0x04 && bytes[i + 3] == 0x48;
+        if (found)
+            bytes[i + 2] = 0x7f; /* steps that there are none of */
+    }
+    assert_true(found);
+    assert_int_equal(node_message_unpack(bytes, len, &back, &err), 0);
+    assert_int_equal(back.faults.count, 0);
+    assert_int_equal(back.report.statuses[0].start.measured,
+                     1u << START_TIME_HAND_OUT | 1u << START_TIME_COMMAND | 0x180u);
+    node_message_fini(&back);
+    free(bytes);
+}
+
 static void test_a_state_is_told_whatever_its_numbers(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
@@ -241,6 +301,7 @@ static void test_a_state_is_told_whatever_its_numbers(void **state)
     assert_int_equal(back.report.statuses[0].state, SANDBOX_STOPPED);
     assert_int_equal(back.report.statuses[0].ended_ago_ms, NODE_LIFE_MAX_MS);
     assert_int_equal(back.report.statuses[0].enforced, ENFORCE_ALL);
+    assert_true(back.report.statuses[0].by_docker);
     assert_false(back.report.statuses[0].has_last);
     node_message_fini(&back);
 }
@@ -444,6 +505,8 @@ int main(void)
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_inventory),
         cmocka_unit_test(test_a_status_that_cannot_be_told_is_left_out),
+        cmocka_unit_test(test_times_of_a_start_that_cannot_be),
+        cmocka_unit_test(test_unknown_steps_of_a_start),
         cmocka_unit_test(test_a_state_is_told_whatever_its_numbers),
         cmocka_unit_test(test_a_figure_that_cannot_be_is_left_out),
         cmocka_unit_test(test_a_desired_state_that_cannot_be_told_is_left_out),

@@ -50,6 +50,10 @@ static struct sandbox_status a_status(size_t i, bool large)
     status.exit_code = INT32_MIN;
     status.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
     status.last = a_sample(i, true);
+    for (unsigned step = 0; step < START_TIME_COUNT; step++) {
+        if (start_time_by_node((enum start_time)step))
+            start_times_add(&status.start, (enum start_time)step, START_TIME_MAX_MS);
+    }
     FILL_TEXT(status.detail);
     return status;
 }
@@ -86,6 +90,7 @@ static struct node_inventory an_inventory(bool large)
     FILL_TEXT(in.facts.docker_api_version);
     FILL_TEXT(in.facts.region);
     FILL_TEXT(in.facts.unhealthy);
+    in.facts.pools = in.facts.images = true;
     struct node_resources *to = &in.facts.capacity;
     RESOURCE_FIELDS(MOST)
     in.facts.enforces = ENFORCE_ALL;
@@ -112,11 +117,84 @@ static void welcome(struct node_message *m, bool large)
 {
     char text[NODE_LABEL_MAX + 1] = "";
     m->welcome.lease_ms = large ? NODE_LEASE_MAX_MS : NODE_LEASE_MIN_MS;
-    m->welcome.streams = true;
+    m->welcome.streams = m->welcome.images = true;
+    memset(m->welcome.process, large ? 0xff : 0, sizeof m->welcome.process);
     if (large)
         FILL_TEXT(text);
     for (size_t i = 0; i < NODE_LABELS_MAX; i++)
         string_list_add(&m->welcome.settings, text);
+}
+
+static struct node_image_layer a_layer(bool large)
+{
+    struct node_image_layer layer = {.id = "l"}, *to = &layer;
+    if (!large)
+        return layer;
+    NODE_IMAGE_LAYER_FIELDS(MOST)
+    FILL_TEXT(layer.id);
+    layer.state = (enum node_layer_state)(NODE_LAYER_STATES - 1);
+    return layer;
+}
+
+static struct node_image an_image(size_t layers, bool large)
+{
+    struct node_image image = {.ref = "r"}, *to = &image;
+    image.pull_count = layers;
+    image.pull = mem_zalloc(layers * sizeof *image.pull);
+    for (size_t i = 0; i < layers; i++)
+        image.pull[i] = a_layer(large);
+    if (!large)
+        return image;
+    NODE_IMAGE_FIELDS(MOST)
+    image.state = (enum node_image_state)(NODE_IMAGE_STATES - 1);
+    FILL_TEXT(image.ref);
+    FILL_TEXT(image.id);
+    FILL_TEXT(image.digest);
+    FILL_TEXT(image.problem);
+    return image;
+}
+
+/* As many layers as a report may have, spread over its images. */
+static void images_of_report(struct node_report *r, bool large)
+{
+    size_t each = NODE_IMAGE_LAYERS_MAX / NODE_IMAGE_PIECE_MAX;
+    r->images.number = large ? UINT64_MAX : 1;
+    r->images.first = r->images.last = large;
+    r->images.count = NODE_IMAGE_PIECE_MAX;
+    r->images.image = mem_zalloc(r->images.count * sizeof *r->images.image);
+    for (size_t i = 0; i < r->images.count; i++)
+        r->images.image[i] = an_image(each, large);
+}
+
+static struct pruned_image a_pruned(bool large)
+{
+    struct pruned_image pruned = {.ref = "r"}, *to = &pruned;
+    if (!large)
+        return pruned;
+    PRUNED_IMAGE_FIELDS(MOST)
+    FILL_TEXT(pruned.ref);
+    return pruned;
+}
+
+static struct image_prune_report a_prune(bool large)
+{
+    struct image_prune_report prune = {.number = 1}, *to = &prune;
+    prune.count = NODE_PRUNED_MAX;
+    prune.image = mem_zalloc(prune.count * sizeof *prune.image);
+    for (size_t i = 0; i < prune.count; i++)
+        prune.image[i] = a_pruned(large);
+    if (large) {
+        IMAGE_PRUNE_REPORT_FIELDS(MOST)
+    }
+    return prune;
+}
+
+static void prunes_of_report(struct node_report *r, bool large)
+{
+    r->prune_count = NODE_PRUNES_MAX;
+    r->prunes = mem_zalloc(r->prune_count * sizeof *r->prunes);
+    for (size_t i = 0; i < r->prune_count; i++)
+        r->prunes[i] = a_prune(large);
 }
 
 static void report(struct node_message *m, bool large)
@@ -146,6 +224,8 @@ static void report(struct node_message *m, bool large)
         for (int k = 0; large && k < CLEANUP_KIND_COUNT; k++)
             r->cleanups[i].counts.found[k] = r->cleanups[i].counts.removed[k] = CLEANUP_COUNT_MAX;
     }
+    images_of_report(r, large);
+    prunes_of_report(r, large);
     struct node_report *to = r;
     if (large) {
         REPORT_FIELDS(MOST)
@@ -175,7 +255,36 @@ static struct desired_state a_desired_state(size_t i)
     desired.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
     desired.spec_len = NODE_UPDATE_BYTES_MAX / NODE_UPDATE_MAX;
     desired.spec = bytes_of(desired.spec_len);
+    assert_true(trace_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", &desired.trace));
     return desired;
+}
+
+static void orders_of_update(struct node_update *n, bool large)
+{
+    struct image_orders *orders = &n->images;
+    orders->number = large ? UINT64_MAX : 1;
+    orders->first = orders->last = large;
+    orders->count = NODE_IMAGE_PIECE_MAX;
+    orders->order = mem_zalloc(orders->count * sizeof *orders->order);
+    for (size_t i = 0; i < orders->count; i++) {
+        struct image_order *to = &orders->order[i];
+        strcpy(to->ref, "r");
+        if (large) {
+            IMAGE_ORDER_FIELDS(MOST)
+            FILL_TEXT(to->ref);
+            FILL_TEXT(to->digest);
+        }
+    }
+    orders->logins = NODE_LOGINS_MAX;
+    orders->login = mem_zalloc(orders->logins * sizeof *orders->login);
+    for (size_t i = 0; i < orders->logins; i++) {
+        strcpy(orders->login[i].registry, "r");
+        if (large) {
+            FILL_TEXT(orders->login[i].registry);
+            FILL_TEXT(orders->login[i].username);
+            FILL_TEXT(orders->login[i].password);
+        }
+    }
 }
 
 static void update(struct node_message *m, bool large)
@@ -190,10 +299,12 @@ static void update(struct node_message *m, bool large)
             large ? a_desired_state(i)
                   : (struct desired_state){.id = id_of(i), .generation = 1, .state = DESIRED_GONE};
     }
+    orders_of_update(n, large);
     struct node_update *to = n;
     if (!large)
         return;
     UPDATE_FIELDS(MOST)
+    n->prune = (struct image_prune_order){NODE_NUMBER_MAX, true, NODE_COUNTER_MAX};
     n->cleanup = (struct cleanup_order){NODE_NUMBER_MAX, true};
     n->certificate_len = NODE_CERTIFICATE_MAX;
     n->certificate = bytes_of(n->certificate_len);

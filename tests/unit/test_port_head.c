@@ -10,12 +10,13 @@
 
 static struct port_head read_it(const char *text, const char *prefix, bool is_head)
 {
+    const struct port_outside outside = {prefix, "h.example:3001", 8000};
     struct port_head head;
     struct err e;
     size_t len = strlen(text);
     for (size_t i = 1; i < len; i++)
-        assert_int_equal(port_head_read(text, i, prefix, is_head, &head, &e), 0);
-    assert_int_equal(port_head_read(text, len, prefix, is_head, &head, &e), len);
+        assert_int_equal(port_head_read(text, i, &outside, is_head, &head, &e), 0);
+    assert_int_equal(port_head_read(text, len, &outside, is_head, &head, &e), len);
     return head;
 }
 
@@ -30,7 +31,8 @@ static void assert_refused(const char *text)
 {
     struct port_head head;
     struct err e;
-    assert_int_equal(port_head_read(text, strlen(text), "", false, &head, &e), -1);
+    assert_int_equal(
+        port_head_read(text, strlen(text), &(struct port_outside){.prefix = ""}, false, &head, &e), -1);
     assert_int_equal(e.code, ERR_BAD_GATEWAY);
 }
 
@@ -68,6 +70,8 @@ static void test_what_is_refused(void **state)
                                         "HTTP/1.2 200 OK\r\n\r\n",
                                         "HTTP/1.1 200 O\x01K\r\n\r\n",
                                         "HTTP/1.1 200 OK\nA: b\r\n\r\n",
+                                        "HTTP/1.1 200 OK\nA: b\n\n",
+                                        OK "A: b\n\nmore",
                                         OK "A: b\n\r\n\r\n",
                                         OK "A: b\rC: d\r\n\r\n",
                                         OK "A: b\r\n c\r\n\r\n",
@@ -103,20 +107,27 @@ static void test_bounds(void **state)
     struct err e;
     memset(text, 'a', sizeof text);
     memcpy(text, OK "A: ", strlen(OK "A: "));
-    assert_int_equal(port_head_read(text, PORT_HEAD_MAX - 1, "", false, &head, &e), 0);
-    assert_int_equal(port_head_read(text, PORT_HEAD_MAX, "", false, &head, &e), -1);
+    assert_int_equal(
+        port_head_read(text, PORT_HEAD_MAX - 1, &(struct port_outside){.prefix = ""}, false, &head, &e), 0);
+    assert_int_equal(
+        port_head_read(text, PORT_HEAD_MAX, &(struct port_outside){.prefix = ""}, false, &head, &e), -1);
     memcpy(text + PORT_HEAD_MAX - 4, "\r\n\r\n", 4);
-    assert_int_equal(port_head_read(text, PORT_HEAD_MAX, "", false, &head, &e), PORT_HEAD_MAX);
+    assert_int_equal(
+        port_head_read(text, PORT_HEAD_MAX, &(struct port_outside){.prefix = ""}, false, &head, &e),
+        PORT_HEAD_MAX);
     port_head_fini(&head);
     size_t len = strlen(strcpy(text, OK));
     for (int i = 0; i < PORT_FIELDS_MAX; i++)
         len += (size_t)sprintf(text + len, "A: b\r\n");
     strcpy(text + len, "\r\n");
-    assert_int_equal(port_head_read(text, len + 2, "", false, &head, &e), len + 2);
+    assert_int_equal(port_head_read(text, len + 2, &(struct port_outside){.prefix = ""}, false, &head, &e),
+                     len + 2);
     port_head_fini(&head);
     strcpy(text + len, "A: b\r\n\r\n");
     assert_refused(text);
-    assert_int_equal(port_head_read(OK "A: \0\r\n\r\n", sizeof OK + 7, "", false, &head, &e), -1);
+    assert_int_equal(port_head_read(OK "A: \0\r\n\r\n", sizeof OK + 7, &(struct port_outside){.prefix = ""},
+                                    false, &head, &e),
+                     -1);
 }
 
 static void test_what_is_handed_on(void **state)
@@ -154,6 +165,37 @@ static void test_what_ports_share(void **state)
                  "a\r\nLocation: /\\other\r\n" SHARED);
 }
 
+/* read_it: the client says h.example:3001, and the server listens at 8000. */
+static void test_where_it_leads(void **state)
+{
+    static const char *const ways[][2] = {
+        {"http://localhost:8000/a?b#c", PREFIX "/a?b#c"},
+        {"https://127.0.0.1:8000", PREFIX "/"},
+        {"HTTP://[::1]:8000?a", PREFIX "/?a"},
+        {"http://H.example:3001/a", PREFIX "/a"},
+        {PREFIX "/a", PREFIX "/a"},
+        {"http://h.example:3001" PREFIX "/a", PREFIX "/a"},
+        {"http://h.example:3001/p/2bcdefghijklmnopqrstuvwxyz234567/", "/p/2bcdefghijklmnopqrstuvwxyz234567/"},
+        {"http://localhost:8001/a", "http://localhost:8001/a"},
+        {"http://localhost/a", "http://localhost/a"},
+        {"http://h.example/a", "http://h.example/a"},
+        {"http://localhost:8000//other/", "http://localhost:8000//other/"},
+        {"https://other/localhost:8000", "https://other/localhost:8000"},
+        {"ftp://localhost:8000/a", "ftp://localhost:8000/a"},
+        {"", ""},
+    };
+    char text[256], lines[512];
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        snprintf(text, sizeof text, OK "Location: %s\r\n\r\n", ways[i][0]);
+        snprintf(lines, sizeof lines, "Location: %s\r\n" SHARED, ways[i][1]);
+        assert_lines(text, PREFIX, lines);
+    }
+    assert_lines(OK "Location: http://localhost:8000/a\r\nLocation: http://h.example:3001/a\r\n\r\n", "",
+                 "Location: /a\r\nLocation: http://h.example:3001/a\r\n");
+    assert_lines(OK "Set-Cookie: a=b; Path=" PREFIX "/x\r\nSet-Cookie: c=d; Path=" PREFIX "\r\n\r\n", PREFIX,
+                 "Set-Cookie: a=b; Path=" PREFIX "/x\r\nSet-Cookie: c=d; Path=" PREFIX "\r\n" SHARED);
+}
+
 static void test_an_upgrade(void **state)
 {
     struct port_head head = read_it(
@@ -169,7 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_framing),          cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_bounds),           cmocka_unit_test(test_what_is_handed_on),
-        cmocka_unit_test(test_what_ports_share), cmocka_unit_test(test_an_upgrade),
+        cmocka_unit_test(test_what_ports_share), cmocka_unit_test(test_where_it_leads),
+        cmocka_unit_test(test_an_upgrade),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,7 @@ static void answer(struct fixture *f, int code, uint64_t remaining_ms)
     void *lookup = f->lookup[0];
     (void)err_set(&e, code, "no");
     strcpy(known.id, "prt_1");
+    strcpy(known.caller.key_prefix, "crl_mine");
     f->lookups--;
     memmove(f->lookup, f->lookup + 1, f->lookups * sizeof f->lookup[0]);
     port_table_found(lookup, code, &e, code ? NULL : &known);
@@ -121,7 +122,7 @@ static void test_after_a_change_it_is_read_again(void **state)
     struct fixture *f = *state;
     find(f, 1);
     answer(f, 0, 100000);
-    port_table_changed(f->table);
+    port_table_changed(f->table, "*");
     find(f, 1);
     assert_true(f->asked == 2 && f->told == 1);
     answer(f, ERR_NOT_FOUND, 0);
@@ -133,7 +134,7 @@ static void test_a_change_while_it_is_read(void **state)
 {
     struct fixture *f = *state;
     find(f, 1);
-    port_table_changed(f->table);
+    port_table_changed(f->table, "*");
     answer(f, 0, 100000);
     assert_true(f->told == 0 && f->asked == 2);
     answer(f, ERR_NOT_FOUND, 0);
@@ -153,6 +154,81 @@ static void test_its_end(void **state)
     assert_true(f->code == ERR_NOT_FOUND && f->asked == 1);
 }
 
+/* What others do costs this port no look-up, however often they do it. */
+static void test_changes_of_others_while_it_is_read(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    port_table_changed(f->table, "crl_other");
+    port_table_end(f->table, "prt_2");
+    answer(f, 0, 100000);
+    assert_true(f->told == 1 && f->code == 0 && f->asked == 1);
+    port_table_changed(f->table, "crl_other");
+    find(f, 1);
+    assert_true(f->told == 2 && f->code == 0 && f->asked == 1);
+    port_table_changed(f->table, "crl_mine");
+    find(f, 1);
+    assert_true(f->told == 2 && f->asked == 2);
+}
+
+static void test_changes_all_the_time(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    for (int i = 0; i < 100 && f->lookups; i++) {
+        port_table_changed(f->table, "crl_mine");
+        answer(f, 0, 100000);
+    }
+    assert_true(f->told == 1 && f->code == ERR_RATE_LIMITED);
+    assert_int_equal(f->asked, 1 + PORT_REPEATS_MAX);
+    assert_false(knows(f, 1));
+    find(f, 1);
+    answer(f, 0, 100000);
+    assert_true(f->told == 2 && f->code == 0);
+}
+
+/* More changes than are kept: nobody knows whether one was of it. */
+static void test_many_changes_while_it_is_read(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    for (int i = 0; i <= PORT_CHANGES_KEPT; i++)
+        port_table_changed(f->table, "crl_other");
+    answer(f, 0, 100000);
+    assert_true(f->told == 0 && f->asked == 2);
+    answer(f, 0, 100000);
+    assert_true(f->told == 1 && f->code == 0);
+}
+
+/* Guesses take no place of a port that is known, also where the table is full. */
+static void test_guesses_forget_no_port(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t hash[PORT_HASH_LEN] = {0};
+    for (unsigned i = 0; i < PORT_ROWS_MAX; i++) {
+        memcpy(hash, &i, sizeof i);
+        port_table_find(f->table, hash, on_found, f);
+        answer(f, 0, 100000);
+    }
+    hash[31] = 1;
+    for (unsigned i = 0; i < 2 * PORT_NONE_MAX; i++) {
+        memcpy(hash, &i, sizeof i);
+        port_table_find(f->table, hash, on_found, f);
+        answer(f, ERR_NOT_FOUND, 0);
+    }
+    hash[31] = 0;
+    for (unsigned i = 0; i < PORT_ROWS_MAX; i++) {
+        memcpy(hash, &i, sizeof i);
+        assert_true(port_table_knows(f->table, hash));
+    }
+    hash[31] = 2; /* a further port forgets the oldest one */
+    port_table_find(f->table, hash, on_found, f);
+    answer(f, 0, 100000);
+    assert_true(port_table_knows(f->table, hash));
+    assert_false(knows(f, 0));
+    assert_true(knows(f, 1));
+}
+
 /* Without the database, what is known goes on, but not past a change. */
 static void test_a_database_that_fails(void **state)
 {
@@ -162,7 +238,7 @@ static void test_a_database_that_fails(void **state)
     assert_true(f->told == 1 && f->code == ERR_DATABASE_UNAVAILABLE);
     find(f, 1);
     answer(f, 0, 100000);
-    port_table_changed(f->table);
+    port_table_changed(f->table, "*");
     find(f, 1);
     answer(f, ERR_DATABASE_UNAVAILABLE, 0);
     assert_true(f->code == ERR_DATABASE_UNAVAILABLE && !knows(f, 1));
@@ -211,6 +287,10 @@ int main(void)
         TEST(test_none_is_remembered),
         TEST(test_after_a_change_it_is_read_again),
         TEST(test_a_change_while_it_is_read),
+        TEST(test_changes_of_others_while_it_is_read),
+        TEST(test_changes_all_the_time),
+        TEST(test_many_changes_while_it_is_read),
+        TEST(test_guesses_forget_no_port),
         TEST(test_its_end),
         TEST(test_a_database_that_fails),
         TEST(test_few_are_read_at_once),

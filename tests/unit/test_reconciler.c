@@ -81,6 +81,31 @@ static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void *
     end(reconciler);
 }
 
+static void test_the_times_of_its_start_are_told_by_the_run_that_measured_them(void **state)
+{
+    struct reconciler *reconciler = reconciler_new();
+    struct desired_state desired = {
+        .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    struct start_result result = {.ok = true};
+    struct sandbox_status status;
+    reconciler_effects_clear(&effects);
+    reconciler_desired(reconciler, 1000, &desired, &effects);
+    settle(reconciler, 1000);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.start.measured, 0);
+    start_times_add(&result.times, START_TIME_CREATE, 90);
+    reconciler_started(reconciler, 2000, &id, &result, &effects);
+    settle(reconciler, 2000);
+    const struct sandbox_status *last = &last_of(RECONCILER_REPORT)->status;
+    assert_int_equal(last->state, SANDBOX_RUNNING);
+    assert_memory_equal(&last->start, &result.times, sizeof result.times);
+    struct reconciler *next = reconciler_new();
+    reconciler_restore(next, reconciler_find(reconciler, &id));
+    assert_int_equal(reconciler_inventory(next, 3000, &status, 1), 1);
+    assert_int_equal(status.start.measured, 0);
+    reconciler_free(next);
+    end(reconciler);
+}
+
 /* Whatever the start waited for: it is aborted, and the detail of the end says what it waited for. */
 static void test_an_end_in_the_middle_of_its_start(void **state)
 {
@@ -315,7 +340,7 @@ static void test_what_ended_before_its_deadline_did_not_expire(void **state)
 static void test_a_command_that_has_begun_is_not_begun_again(void **state)
 {
     struct reconciler *reconciler = restored(PHASE_STARTING, HOUR_MS);
-    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, &effects);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, &effects);
     assert_null(last_of(RECONCILER_REMOVE));
     assert_null(last_of(RECONCILER_START));
     assert_null(
@@ -328,7 +353,7 @@ static void test_a_command_that_has_begun_is_not_begun_again(void **state)
 static void test_a_disk_that_takes_nothing_keeps_no_running_one_secret(void **state)
 {
     struct reconciler *reconciler = restored(PHASE_STARTING, HOUR_MS);
-    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, &effects);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, &effects);
     reconciler_saved(reconciler, 110, &id, false, &effects);
     assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(reconciler);
@@ -526,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_what_was_killed_past_its_deadline_expired),
         cmocka_unit_test(test_a_full_disk_keeps_nothing_from_being_removed),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
+        cmocka_unit_test(test_the_times_of_its_start_are_told_by_the_run_that_measured_them),
         cmocka_unit_test(test_an_end_in_the_middle_of_its_start),
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),

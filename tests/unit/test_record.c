@@ -1,7 +1,9 @@
 #include "tests/lib/unit.h"
 
 #include "agent/disk/record.h"
+#include "agent/disk/record_slots.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +21,8 @@ static struct sandbox_record a_record(void)
                                .paused = true,
                                .idled = true,
                                .unfit = true,
+                               .pooled = true,
+                               .renewed = true,
                                .has_exit_code = true,
                                .exit_code = -9,
                                .deadline_ms = 123,
@@ -41,6 +45,7 @@ static void test_round_trip(void **state)
     assert_int_equal(back.number, UINT64_MAX);
     assert_int_equal(back.exit_code, -9);
     assert_true(back.paused && back.idled && back.unfit && back.has_exit_code && !back.failed);
+    assert_true(back.pooled && !back.warm && back.renewed);
     assert_string_equal(back.detail, "a line and another");
     assert_string_equal(back.container_id, r.container_id);
     assert_true(back.last_ms == 99 && back.last.memory_peak_bytes == 77);
@@ -109,6 +114,14 @@ static void on_bad(void *arg, const char *name, const char *why)
     snprintf(loaded->why, sizeof loaded->why, "%s", why);
 }
 
+/* In place of the C library's: counts the files that are written out. */
+static int written_out;
+int sync_file_range(int fd, off64_t from, off64_t len, unsigned flags)
+{
+    written_out++;
+    return 0;
+}
+
 static struct loaded load(const char *dir)
 {
     struct loaded loaded = {0};
@@ -125,6 +138,23 @@ static void put(const char *dir, const struct sandbox_id *id, const char *bytes,
     assert_non_null(f);
     assert_int_equal(fwrite(bytes, 1, len, f), len);
     fclose(f);
+}
+
+/* An agent that was killed in the middle of a write leaves a text that is in memory only. */
+static void test_what_is_read_is_on_the_disk(void **state)
+{
+    struct sandbox_record r = a_record();
+    char dir[] = "/tmp/test_record.XXXXXX", command[64];
+    struct err e;
+    assert_non_null(mkdtemp(dir));
+    char *text = record_format(&r);
+    assert_int_equal(record_write(dir, &r.id, text, &e), 0);
+    free(text);
+    written_out = 0;
+    assert_int_equal(load(dir).good, 1);
+    assert_int_equal(written_out, 1);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
 }
 
 /* Each bad record is set aside once, and the good ones stay. */
@@ -167,10 +197,130 @@ static void test_a_folder_of_them(void **state)
     free(huge);
 }
 
+/* --- the two slots of a file --- */
+
+struct file {
+    char dir[40], path[300];
+    struct sandbox_id id;
+};
+
+static void write_number(const struct file *file, uint64_t number)
+{
+    struct sandbox_record r = a_record();
+    struct err e;
+    r.number = number;
+    char *text = record_format(&r);
+    assert_int_equal(record_write(file->dir, &r.id, text, &e), 0);
+    free(text);
+}
+
+static struct file new_file(void)
+{
+    struct file file = {.dir = "/tmp/corral-records-XXXXXX", .id = a_record().id};
+    assert_non_null(mkdtemp(file.dir));
+    snprintf(file.path, sizeof file.path, "%s/%s", file.dir, file.id.text);
+    write_number(&file, 1);
+    return file;
+}
+
+static void remove_file(const struct file *file)
+{
+    assert_true(!unlink(file->path) && !rmdir(file->dir));
+}
+
+static struct stat stat_of(const struct file *file)
+{
+    struct stat st;
+    assert_int_equal(stat(file->path, &st), 0);
+    return st;
+}
+
+static void flip(const struct file *file, off_t at)
+{
+    char byte;
+    int fd = open(file->path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+/* Each write leaves the one before on the disk, in the same file. */
+static void test_a_torn_write_leaves_the_one_before(void **state)
+{
+    struct file file = new_file();
+    ino_t is = stat_of(&file).st_ino;
+    off_t slot = stat_of(&file).st_size / 2;
+    for (uint64_t number = 2; number < 6; number++) {
+        off_t newest = number % 2 ? 0 : slot;
+        write_number(&file, number);
+        assert_true(stat_of(&file).st_ino == is && load(file.dir).number == number);
+        for (off_t at = newest; at < newest + 200; at += 7) {
+            flip(&file, at);
+            struct loaded loaded = load(file.dir);
+            assert_true(loaded.good == 1 && !loaded.bad && loaded.number == number - 1);
+            flip(&file, at);
+        }
+    }
+    flip(&file, slot + 100); /* the older one */
+    assert_int_equal(load(file.dir).number, 5);
+    write_number(&file, 6);
+    assert_int_equal(load(file.dir).number, 6);
+    flip(&file, slot + 100); /* a write that was torn is followed by another into the same slot */
+    write_number(&file, 7);
+    assert_int_equal(load(file.dir).number, 7);
+    flip(&file, slot + 100);
+    assert_int_equal(load(file.dir).number, 5);
+    flip(&file, 100);
+    struct loaded loaded = load(file.dir);
+    assert_true(!loaded.good && loaded.bad == 1);
+    snprintf(file.path, sizeof file.path, "%s/%s.bad", file.dir, file.id.text);
+    remove_file(&file);
+}
+
+/* One that does not fit its slot, one of an agent before, and one in a file that is damaged. */
+static void test_a_new_file_where_there_is_no_slot_for_it(void **state)
+{
+    struct file file = new_file();
+    struct sandbox_record r = a_record();
+    struct err e;
+    uint8_t *spec = calloc(1, 600000);
+    const size_t lens[] = {3000, 100000, 300000}; /* in two slots, but for the last */
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        r.spec = spec;
+        r.spec_len = lens[i];
+        r.number = i;
+        char *text = record_format(&r);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(record_write(file.dir, &r.id, text, &e), 0);
+        char *bytes = calloc(1, RECORD_SLOTS_MAX + 1);
+        int fd = open(file.path, O_RDONLY | O_CLOEXEC);
+        ssize_t len = read(fd, bytes, RECORD_SLOTS_MAX);
+        assert_true(len > 0 && (size_t)len >= strlen(text));
+        assert_string_equal(record_slots_find(bytes, (size_t)len), text);
+        close(fd);
+        free(bytes);
+        free(text);
+    }
+    r = a_record();
+    char *text = record_format(&r);
+    put(file.dir, &r.id, text, strlen(text));
+    assert_int_equal(load(file.dir).number, UINT64_MAX);
+    write_number(&file, 4);
+    assert_int_equal(load(file.dir).number, 4);
+    free(text);
+    free(spec);
+    remove_file(&file);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_any_damage_is_seen),
-        cmocka_unit_test(test_what_is_no_record_of_ours), cmocka_unit_test(test_a_folder_of_them)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                       cmocka_unit_test(test_what_is_read_is_on_the_disk),
+                                       cmocka_unit_test(test_any_damage_is_seen),
+                                       cmocka_unit_test(test_what_is_no_record_of_ours),
+                                       cmocka_unit_test(test_a_folder_of_them),
+                                       cmocka_unit_test(test_a_torn_write_leaves_the_one_before),
+                                       cmocka_unit_test(test_a_new_file_where_there_is_no_slot_for_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,6 +321,22 @@ static void test_a_result_of_a_file(void **state)
     assert_int_equal(stream_message_unpack(bytes, len, &back, &e), ERR_PROTOCOL);
 }
 
+static void test_the_trace_goes_along_where_it_is_valid(void **state)
+{
+    static const char valid[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    struct stream_open open = {.op = STREAM_LIST};
+    set_sandbox(&open);
+    assert_true(trace_parse(valid, &open.trace));
+    struct stream_open back = there_and_back(&open);
+    assert_string_equal(back.trace.text, valid);
+    open.trace.text[0] = 'F'; /* a controller that sends anything */
+    back = there_and_back(&open);
+    assert_false(trace_known(&back.trace));
+    open.trace.text[0] = 0;
+    back = there_and_back(&open);
+    assert_false(trace_known(&back.trace));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_other_messages),
         cmocka_unit_test(test_a_note),
         cmocka_unit_test(test_bad_bytes),
+        cmocka_unit_test(test_the_trace_goes_along_where_it_is_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,11 +14,17 @@ static struct ticket_key key_of(unsigned n)
     return key;
 }
 
-static int add(struct ticket_table *table, uint64_t now, unsigned n, char *text)
+static int add_of_user(struct ticket_table *table, uint64_t now, unsigned n, const char *user, char *text)
 {
     struct ticket_key key = key_of(n);
     struct err e;
-    return ticket_table_add(table, now, &key, PATH, text, &e);
+    return ticket_table_add(table, now, &key, user, PATH, text, &e);
+}
+
+static int add(struct ticket_table *table, uint64_t now, unsigned n, char *text)
+{
+    struct ticket_key key = key_of(n);
+    return add_of_user(table, now, n, key.prefix, text);
 }
 
 static void test_it_works_once(void **state)
@@ -102,6 +108,23 @@ static void test_bounds(void **state)
     ticket_table_fini(&table);
 }
 
+/* A user with many keys fills not all of the table. */
+static void test_a_user_has_a_bound(void **state)
+{
+    struct ticket_table table;
+    struct err e;
+    char text[TICKET_LEN + 1];
+    ticket_table_init(&table);
+    for (unsigned i = 0; i < TICKETS_OF_USER; i++)
+        assert_int_equal(add_of_user(&table, 0, i, "usr_loud", text), 0);
+    assert_int_equal(add_of_user(&table, 0, 1000, "usr_loud", text), ERR_RATE_LIMITED);
+    assert_int_equal(ticket_table_check(&table, 0, "crl_1000", "usr_loud", &e), ERR_RATE_LIMITED);
+    assert_int_equal(ticket_table_check(&table, 0, "crl_1000", "usr_quiet", &e), 0);
+    assert_int_equal(add_of_user(&table, 0, 1000, "usr_quiet", text), 0);
+    assert_int_equal(add_of_user(&table, TICKET_MS, 1000, "usr_loud", text), 0);
+    ticket_table_fini(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +133,7 @@ int main(void)
         cmocka_unit_test(test_another_path_uses_it_up),
         cmocka_unit_test(test_guesses_use_nothing_up),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_a_user_has_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,28 @@ static void test_places_are_bounded_and_come_back(void **state)
     end();
 }
 
+static void count_turn(void *arg, const struct turn *turn)
+{
+    assert_false(turn->begun);
+    ++*(unsigned *)arg;
+}
+
+static void test_each_that_waits(void **state)
+{
+    unsigned waiting = 0;
+    begin(1);
+    turns_each_waiting(&turns, count_turn, &waiting);
+    assert_int_equal(waiting, 0);
+    for (int i = 0; i < 3; i++) {
+        turn_ask(&turns, &one[i], "a");
+        turn_ask(&turns, &two[i], "b");
+    }
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    turns_each_waiting(&turns, count_turn, &waiting);
+    assert_int_equal(waiting, 5);
+    end();
+}
+
 /* Many starts of one user do not delay another user. */
 static void test_users_take_turns(void **state)
 {
@@ -212,10 +234,51 @@ static void test_a_turn_that_is_never_taken_away(void **state)
     end();
 }
 
+/* Members of the warm pool: one at a time, only while nobody waits, and nobody waits for them. */
+static void test_starts_for_nobody_come_last(void **state)
+{
+    begin_bounded(1, 1, 1);
+    turn_ask_last(&turns, &two[0]);
+    turn_ask_last(&turns, &two[1]);
+    turn_ask(&turns, &one[0], "a");
+    turn_ask(&turns, &one[1], "a");
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    assert_null(turns_next(&turns, 10));
+    turn_end(&turns, &one[0]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[1]);
+    turn_end(&turns, &one[1]);
+    assert_ptr_equal(turns_next(&turns, 10), &two[0]);
+    assert_null(turns_next(&turns, 10));
+    turn_ask(&turns, &one[2], "a");
+    assert_ptr_equal(turns_next(&turns, 10), &one[2]); /* the only place is not the member's */
+    turn_end(&turns, &two[0]);
+    assert_null(turns_next(&turns, 10));
+    turn_end(&turns, &one[2]);
+    assert_ptr_equal(turns_next(&turns, 10), &two[1]);
+    turn_end(&turns, &two[1]);
+    assert_null(turns.nobody);
+    end();
+}
+
+/* A user's request that may not begin yet waits all the same. */
+static void test_starts_for_nobody_wait_for_a_user_at_its_bound(void **state)
+{
+    begin_bounded(3, 1, 1);
+    turn_ask(&turns, &one[0], "a");
+    turn_ask(&turns, &one[1], "a");
+    turn_ask_last(&turns, &two[0]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    assert_null(turns_next(&turns, 10));
+    turn_end(&turns, &one[1]);
+    assert_ptr_equal(turns_next(&turns, 10), &two[0]);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_are_bounded_and_come_back),
+        cmocka_unit_test(test_each_that_waits),
         cmocka_unit_test(test_users_take_turns),
         cmocka_unit_test(test_a_user_who_asks_again_passes_nobody),
         cmocka_unit_test(test_a_start_that_hangs_holds_nobody_up),
@@ -226,6 +289,8 @@ int main(void)
         cmocka_unit_test(test_a_waiting_request_may_leave),
         cmocka_unit_test(test_a_user_without_a_turn_gets_one_of_a_user_with_many),
         cmocka_unit_test(test_a_turn_that_is_never_taken_away),
+        cmocka_unit_test(test_starts_for_nobody_come_last),
+        cmocka_unit_test(test_starts_for_nobody_wait_for_a_user_at_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,20 @@ static void test_opened(void **state)
     assert_true(u.has_input_from && u.input_from == 5);
     upgrade_fini(&u);
     expect(HEAD KEY "X-Process-Id: 12\r\nX-Empty:\r\n\r\n", UPGRADE_OPEN);
+    expect(HEAD KEY "X-Empty:\r\nX-Process-Id: 12\r\n\r\n", UPGRADE_OPEN);
+}
+
+/* A 101 has no body, whatever its headers say (RFC 9110, section 8.6). */
+static void test_opened_with_a_length(void **state)
+{
+    const char *text = HEAD KEY "X-Process-Id: 12\r\nContent-Length: 3\r\n\r\n\x82\x01x";
+    (void)state;
+    for (size_t piece = 1; piece < 400; piece += 7) {
+        struct upgrade u;
+        assert_int_equal(answer(&u, text, piece), 3);
+        assert_int_equal(u.state, UPGRADE_OPEN);
+        upgrade_fini(&u);
+    }
 }
 
 static void test_not_opened(void **state)
@@ -95,8 +109,9 @@ static void test_a_body_without_end(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_opened), cmocka_unit_test(test_not_opened),
-                                       cmocka_unit_test(test_refusals),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_opened),
+                                       cmocka_unit_test(test_opened_with_a_length),
+                                       cmocka_unit_test(test_not_opened), cmocka_unit_test(test_refusals),
                                        cmocka_unit_test(test_a_body_without_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

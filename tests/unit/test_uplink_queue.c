@@ -2,6 +2,7 @@
 
 #include "agent/core/outbox.h"
 #include "agent/uplink/uplink_queue.h"
+#include "common/base/mem.h"
 
 static struct sandbox_id an_id(uint8_t n)
 {
@@ -92,12 +93,121 @@ static void test_only_ends_wait_and_only_for_their_own(void **state)
     outbox_free(o);
 }
 
+static struct node_images some_images(size_t count, size_t layers)
+{
+    struct node_images images = {.count = count};
+    images.image = mem_zalloc((count + 1) * sizeof *images.image);
+    for (size_t i = 0; i < count; i++) {
+        images.image[i].generation = i + 1;
+        images.image[i].pull_count = layers;
+        images.image[i].pull = mem_zalloc((layers + 1) * sizeof *images.image[i].pull);
+    }
+    return images;
+}
+
+static void queue_all(struct uplink_queue *q, size_t count, size_t layers)
+{
+    struct node_images images = some_images(count, layers);
+    uplink_queue_images(q, &images);
+    assert_null(images.image);
+}
+
+/* The next report has a piece of this set, from this image on. */
+static void assert_piece(struct uplink_queue *q, uint64_t number, size_t from, size_t count, bool last)
+{
+    struct outbox *o = outbox_new(1);
+    struct node_report report = {0};
+    uplink_queue_take(q, o, 1000, &report);
+    assert_int_equal(report.images.number, number);
+    assert_int_equal(report.images.count, count);
+    assert_int_equal(report.images.last, last);
+    if (count) {
+        assert_int_equal(report.images.first, from == 0);
+        assert_int_equal(report.images.image[0].generation, from + 1);
+    }
+    uplink_queue_taken_free(&report);
+    outbox_free(o);
+}
+
+static void test_images_come_in_pieces(void **state)
+{
+    struct uplink_queue q = {.takes_images = true};
+    size_t most = NODE_IMAGE_PIECE_MAX;
+    queue_all(&q, most + 2, 0);
+    assert_piece(&q, 1, 0, most, false);
+    assert_true(uplink_queue_urgent(&q));
+    uplink_queue_resend_all(&q); /* the session broke: from the beginning */
+    assert_piece(&q, 1, 0, most, false);
+    assert_piece(&q, 1, most, 2, true);
+    assert_false(uplink_queue_urgent(&q));
+    assert_piece(&q, 0, 0, 0, false);
+    queue_all(&q, 0, 0); /* the last image is gone: that is told too */
+    struct node_images some = some_images(1, 1);
+    uplink_queue_some_images(&q, &some);
+    assert_piece(&q, 2, 0, 0, true);
+    assert_piece(&q, 0, 0, 1, true);
+    uplink_queue_fini(&q);
+}
+
+static void test_layers_of_images_bound_a_piece(void **state)
+{
+    struct uplink_queue q = {.takes_images = true};
+    queue_all(&q, 3, NODE_IMAGE_LAYERS_MAX / 2);
+    assert_piece(&q, 1, 0, 2, false);
+    assert_piece(&q, 1, 2, 1, true);
+    uplink_queue_fini(&q);
+}
+
+static void test_a_controller_that_takes_no_images(void **state)
+{
+    struct uplink_queue q = {.takes_images = false};
+    struct image_prune_report prune = {.number = 1};
+    queue_all(&q, 3, 0);
+    uplink_queue_prune(&q, &prune);
+    assert_piece(&q, 0, 0, 0, false);
+    assert_false(uplink_queue_urgent(&q));
+    uplink_queue_fini(&q);
+}
+
+static size_t prunes_told(struct uplink_queue *q, uint64_t now, uint64_t *first)
+{
+    struct outbox *o = outbox_new(1);
+    struct node_report report = {0};
+    uplink_queue_take(q, o, now, &report);
+    size_t count = report.prune_count;
+    *first = count ? report.prunes[0].number : 0;
+    uplink_queue_taken_free(&report);
+    outbox_free(o);
+    return count;
+}
+
+static void test_prunes_are_told_until_acknowledged(void **state)
+{
+    struct uplink_queue q = {.takes_images = true};
+    uint64_t first;
+    for (uint64_t i = 1; i <= NODE_PRUNES_MAX + 1; i++) {
+        struct image_prune_report prune = {.number = i, .image = mem_zalloc(sizeof *prune.image), .count = 1};
+        uplink_queue_prune(&q, &prune);
+    }
+    assert_int_equal(prunes_told(&q, 1000, &first), NODE_PRUNES_MAX);
+    assert_int_equal(first, 2); /* the oldest was dropped */
+    assert_int_equal(prunes_told(&q, 1001, &first), 0);
+    uplink_queue_ack_prunes(&q, 3);
+    assert_int_equal(prunes_told(&q, 1000 + UPLINK_RESEND_MS, &first), NODE_PRUNES_MAX - 2);
+    assert_int_equal(first, 4);
+    uplink_queue_fini(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_end_comes_after_its_violations),
         cmocka_unit_test(test_an_end_does_not_wait_for_ever),
         cmocka_unit_test(test_only_ends_wait_and_only_for_their_own),
+        cmocka_unit_test(test_images_come_in_pieces),
+        cmocka_unit_test(test_layers_of_images_bound_a_piece),
+        cmocka_unit_test(test_a_controller_that_takes_no_images),
+        cmocka_unit_test(test_prunes_are_told_until_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,7 @@ static void a_node_brings_what_nobody_knows(struct world *w)
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     controller_down(w);
     w->row[sandbox].state = SANDBOX_STOPPED; /* as if an operator's SQL had ended it */
+    w->row[sandbox].ended_as = REASON_ADMIN;
     controller_up(w);
     w->node[node].linked = true;
     UNTIL(w, 5000, stage_gone(w, sandbox));

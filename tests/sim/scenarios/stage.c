@@ -133,7 +133,8 @@ static void play(const struct scenario *s, bool verbose)
     UNTIL(w, 2000, w->node[0].session && w->node[1].session && w->node[2].session);
     s->play(w);
     w->loses = NULL;
-    w->doubles = w->loses_answers = false;
+    w->doubles = w->loses_answers = w->no_commits = false;
+    w->commit_ms = 0;
     w->on_beat = NULL;
     w->memory_percent = w->outbox_write_ms = 0;
     world_heal(w);
@@ -163,9 +164,9 @@ static bool has_option(const char *option, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct scenario *const all[] = {scenarios_starts,   scenarios_life,    scenarios_nodes,
-                                          scenarios_database, scenarios_changes, scenarios_clocks,
-                                          scenarios_history,  scenarios_delivery};
+    const struct scenario *const all[] = {scenarios_starts,   scenarios_life,     scenarios_nodes,
+                                          scenarios_database, scenarios_changes,  scenarios_clocks,
+                                          scenarios_history,  scenarios_delivery, scenarios_warm};
     bool verbose = has_option("--verbose", argc, argv), list = has_option("--list", argc, argv);
     int played = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -19,7 +19,7 @@ struct scenario {
 
 /* Each array ends with an empty row. */
 extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_nodes[], scenarios_database[],
-    scenarios_changes[], scenarios_clocks[], scenarios_history[], scenarios_delivery[];
+    scenarios_changes[], scenarios_clocks[], scenarios_history[], scenarios_delivery[], scenarios_warm[];
 
 /* Runs the world until the condition holds; fails after ms. */
 #define UNTIL(w, ms, condition)                                                                              \

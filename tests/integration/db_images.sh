@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The catalogue of images in the database: what nodes are told and tell, so that a name stands for one digest on all of them; pins,
+# updates, prunes; which images a tier may run.
+# usage: db_images.sh SOURCE_ROOT
+set -euo pipefail
+root=$1
+. "$root/tests/lib/database.sh"
+database_start
+sql() { postgres_psql "$DB_DIR" -c "$1"; }
+say() { echo "$*" >&2; exit 1; }
+is() { # EXPECTED SQL
+    local got
+    got=$(sql "$2")
+    [[ $got == "$1" ]] || say "expected '$1', got '$got': $2"
+}
+"$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
+
+sql "create function digest(c text) returns text language sql as \$\$ select 'sha256:' || repeat(c, 64) \$\$;
+    create function orders() returns text language sql as \$\$ select string_agg(concat_ws(' ', node || ':', case when pull then 'pull ' || coalesce(substr(digest, 8, 1), '?') end,
+        case when keep then 'keep' end, case when remove then 'remove' end), ', ' order by node, ref) from image_orders() \$\$;
+    create function tells(node text, ref text, state text, digest text, generation bigint, whole boolean default false) returns boolean language sql as \$\$
+        select images_told(node, jsonb_build_array(jsonb_build_object('ref', ref, 'state', state, 'digest', digest, 'generation', generation,
+            'size_bytes', 7, 'problem', case state when 'failed' then 'cut' end)), whole) \$\$;
+    create function told() returns text language sql as \$\$ select string_agg(substr(type, 7) || ' ' || node, ', ' order by seq) from events where type like 'image.%' \$\$;
+    create function ask(ref text, what jsonb default '{}') returns text language sql as \$\$ select outcome from pull_image(ref, what, '{}') \$\$;
+    insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes, region, labels) values ('a', 1, 1, 1, 1, 'north', '{\"disk\": \"ssd\"}'),
+        ('b', 1, 1, 1, 1, 'south', '{}'), ('c', 1, 1, 1, 1, 'south', '{\"disk\": \"ssd\"}')" >/dev/null
+
+# One node asks the registry what the name stands for; then the others pull just that.
+is ok "select ask('r/x:1')"
+is 'a: pull ?' "select orders()"
+is t "select tells('a', 'r/x:1', 'pulling', '', 1)"
+is f "select tells('a', 'r/x:1', 'pulling', '', 1)"
+is t "select tells('a', 'r/x:1', 'failed', '', 1)"
+is 'b: pull ?' "select orders()" # another one tries
+is t "select tells('b', 'r/x:1', 'present', digest('1'), 1)"
+is 'c: pull 1' "select orders()"
+is t "select tells('c', 'r/x:1', 'present', digest('1'), 1)"
+is '' "select coalesce(orders(), '')"
+is 'pull_started a, pull_failed a, pulled b, pulled c' "select told()"
+is "$(printf 'r/x:1|1')" "select ref || '|' || substr(digest, 8, 1) from image_digests()"
+
+# The tag moves: what a node tells changes nothing; an update does, once for all that hold it.
+is t "select not tells('c', 'r/x:1', 'present', digest('2'), 0)"
+is 1 "select substr(digest, 8, 1) from images"
+sql "delete from events where type like 'image.%'; select tells('c', 'r/x:1', 'present', digest('1'), 0)" >/dev/null
+is ok "select ask('r/x:1', '{\"update\": true}')"
+is 1 "select substr(digest, 8, 1) from image_digests()" # creates go on with the one that is known
+is 'a: pull ?' "select orders()"
+is f "select tells('a', 'r/x:1', 'waiting', '', 1)" # of the order before
+is t "select tells('a', 'r/x:1', 'present', digest('3'), 2)"
+is 'b: pull 3, c: pull 3' "select orders()"
+is 'moved a' "select string_agg(substr(type, 7) || ' ' || node, ', ') from events where type = 'image.moved'"
+sql "select tells(n, 'r/x:1', 'present', digest('3'), 2) from unnest(array['b', 'c']) n" >/dev/null
+
+# Pins, by place; a copy that is lost is pulled again; a node that joins gets one.
+is ok "select ask('r/p:1', '{\"pin\": true, \"labels\": {\"disk\": \"ssd\"}}')"
+sql "select tells('a', 'r/p:1', 'present', digest('5'), 1)" >/dev/null
+is 'a: keep, c: pull 5 keep' "select orders()"
+sql "select tells('c', 'r/p:1', 'present', digest('5'), 1); select images_told('a', '[]', true);
+    insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes, labels) values ('d', 1, 1, 1, 1, '{\"disk\": \"ssd\"}')" >/dev/null
+is 'a: pull 5 keep, c: keep, d: pull 5 keep' "select orders()"
+is conflict "select outcome from delete_image('r/p:1', '{}')"
+is conflict "select ask('r/y:1', '{\"region\": \"nowhere\"}')"
+is invalid "select ask('r/y:1', '{\"nodes\": [\"z\"]}')"
+
+# A prune finds what nothing needs; what a node says no more is gone.
+sql "delete from nodes where name in ('a', 'd'); update node_images set used_at = now() - interval '1 day' where node = 'b'" >/dev/null
+is 'r/x:1 b' "select string_agg(f->>'ref' || ' ' || (f->>'node'), ', ') from jsonb_array_elements((prune_images('{\"dry_run\": true, \"older_than_seconds\": 3600}', '{}')).body::jsonb) f"
+sql "select prune_images('{\"older_than_seconds\": 3600}', '{}')" >/dev/null
+is 'b: remove, c: keep' "select orders()"
+found='[{"ref": "r/x:1", "node": "b", "bytes": 7}]'
+is 1 "select \"left\" from image_prune_state('$found', false)"
+sql "select images_told('b', '[]', true)" >/dev/null
+is '0 1 7' "select \"left\" || ' ' || (body::json->>'removed') || ' ' || (body::json->>'bytes') from image_prune_state('$found', false)"
+is ok "select outcome from delete_image('r/x:1', '{}')"
+is 'c: keep, c: remove' "select orders()"
+sql "select tells('c', 'r/p:1', 'present', digest('5'), 1, true)" >/dev/null
+is 'r/p:1' "select string_agg(ref, ' ') from images"
+
+# What a tier may run.
+fits() { is "$1" "select image_allowed($2, '$3')"; }
+fits t null docker.io/library/x:1
+fits f "'{}'" docker.io/library/x:1
+fits t "'{docker.io/library/*}'" docker.io/library/x:1
+fits f "'{docker.io/library/*}'" docker.io/acme/library/x:1
+fits t "'{ghcr.io/acme/tool:1.*}'" ghcr.io/acme/tool:1.2
+fits f "'{ghcr.io/acme/tool:1.*}'" ghcr.io/acme/tool:2.1
+fits t "'{host:5000/x}'" "host:5000/x@sha256:$(printf '0%.0s' {1..64})"
+fits f "'{docker.io/library/a_b}'" docker.io/library/aXb:1

@@ -1,0 +1,158 @@
+"""Images that nodes pull, keep and remove as an administrator asks, from a registry with TLS and a password."""
+import os
+import subprocess
+import tempfile
+import uuid
+import warnings
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from corral import wait_until
+from registries import Registry
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import crypt
+
+IMAGES = "/sandbox/system/images"
+REGISTRIES = "/sandbox/system/registries"
+NODE = "/sandbox/system/nodes/node-1"
+SMALL = {"memory_bytes": 32 << 20, "cpu_millis": 50, "storage_bytes": 16 << 20}
+USER, PASSWORD = "puller", 'right "one"'
+
+
+class PrivateRegistry(Registry):
+    """Docker takes any certificate of a registry on its own loopback."""
+
+    def __enter__(self):
+        folder = self.folder
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", folder / "key",
+                        "-out", folder / "cert", "-days", "2", "-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       check=True, capture_output=True)
+        (folder / "users").write_text(f"{USER}:{crypt.crypt(PASSWORD, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))}\n")
+        self.more = f", tls: {{certificate: {folder}/cert, key: {folder}/key}}"
+        self.auth = f"auth: {{htpasswd: {{realm: tests, path: {folder}/users}}}}\n"
+        return super().__enter__()
+
+
+@pytest.fixture(scope="module")
+def registry(corral, tmp_path_factory):
+    with PrivateRegistry(corral, tmp_path_factory.mktemp("registry")) as registry:
+        yield registry
+
+
+def docker(corral, folder, *args, stdin=None):
+    return subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", *args], input=stdin, text=True, check=True, capture_output=True,
+                          timeout=120, env={**corral.environ, "DOCKER_CONFIG": str(folder / "config"), "DOCKER_BUILDKIT": "0"}).stdout
+
+
+def push(corral, registry, ref, noise=0):
+    """Builds an image and pushes it; its digest. The node does not keep it, and never had it under this name."""
+    other = ref.replace("127.0.0.1", "localhost") # the same registry
+    context = Path(tempfile.mkdtemp(dir=registry.folder))
+    (context / "Dockerfile").write_text(f"FROM corral-base:latest\nLABEL of={uuid.uuid4().hex}\n" + ("COPY noise /noise\n" if noise else ""))
+    (context / "noise").write_bytes(os.urandom(noise))
+    docker(corral, registry.folder, "login", "-u", USER, "--password-stdin", other.split("/")[0], stdin=PASSWORD)
+    docker(corral, registry.folder, "build", "-q", "-t", other, str(context))
+    digest = docker(corral, registry.folder, "push", other).rsplit("digest: ", 1)[1].split()[0]
+    corral.docker("rmi", other)
+    return digest
+
+
+def new_name(registry):
+    return f"{registry.address}/{uuid.uuid4().hex}/x:1"
+
+
+def path(ref):
+    return f"{IMAGES}/{quote(ref, safe='')}"
+
+
+def on_node(corral, ref):
+    return next((n for n in corral.admin.good("GET", path(ref))["nodes"] if n["node"] == "node-1"), {"state": None})
+
+
+def wait_state(corral, ref, state, seconds=40):
+    def reached():
+        seen.append(on_node(corral, ref))
+        return seen[-1]["state"] == state
+    seen = []
+    try:
+        wait_until(f"the image is {state}", reached, seconds)
+    except AssertionError as e:
+        raise AssertionError(f"{e}, but {seen[-1]}") from None
+    return seen
+
+
+def let_in(corral, registry):
+    corral.admin.good("POST", REGISTRIES, {"name": registry.address, "username": USER, "password": PASSWORD})
+
+
+def test_with_a_password(corral, registry, user):
+    """Refused without it; pinned, run by its digest, and kept as it is when the tag moves, until an update."""
+    ref = new_name(registry)
+    digest = push(corral, registry, ref)
+    corral.admin.good("POST", IMAGES, {"ref": ref, "pin": True}, status=202)
+    assert wait_state(corral, ref, "failed")[-1]["problem"]
+    let_in(corral, registry)
+    corral.admin.good("POST", IMAGES, {"ref": ref, "pin": True}, status=202)
+    here = wait_state(corral, ref, "present")[-1]
+    shown = corral.admin.good("GET", path(ref))
+    assert (here["digest"], shown["digest"], shown["pinned"]) == (digest, digest, True) and here["size_bytes"] > 0
+    moved = push(corral, registry, ref)
+    assert moved != digest
+    sandbox = user.create(**SMALL, image=ref)
+    assert corral.sql(f"select image_digest from sandboxes where id = '{sandbox['id']}'").strip() == digest
+    user.delete(sandbox["id"])
+    assert corral.admin.good("GET", path(ref))["digest"] == digest
+    corral.admin.good("POST", IMAGES, {"ref": ref, "update": True}, status=202)
+    wait_until("the name stands for the new image", lambda: corral.admin.good("GET", path(ref))["digest"] == moved, 40)
+    assert wait_state(corral, ref, "present")[-1]["digest"] == moved
+    for log in ("agent", "controller"):
+        assert PASSWORD not in (corral.home / f"log/{log}.log").read_text(errors="replace")
+
+
+def test_delete(corral, registry):
+    """Gone from the node and from the catalogue. What Corral did not pull stays."""
+    ref = new_name(registry)
+    push(corral, registry, ref)
+    let_in(corral, registry)
+    corral.admin.good("POST", IMAGES, {"ref": ref}, status=202)
+    wait_state(corral, ref, "present")
+    assert corral.docker("images", "-q", ref).strip()
+    corral.admin.good("DELETE", path(ref), status=202)
+    wait_until("it is gone", lambda: corral.admin.call("GET", path(ref)).status_code == 404, 40)
+    assert not corral.docker("images", "-q", ref).strip()
+    own = f"own-{uuid.uuid4().hex[:8]}:1"
+    corral.docker("tag", "corral-base:latest", own)
+    wait_until("it is listed", lambda: own in [i["name"] for i in corral.admin.good("GET", f"{IMAGES}?node=node-1&limit=200")["items"]], 20)
+    corral.admin.good("DELETE", path(own), status=202)
+    wait_until("the agent refuses", lambda: "it was not pulled by Corral" in (on_node(corral, own).get("problem") or ""), 20)
+    assert corral.docker("images", "-q", own).strip()
+    corral.docker("rmi", own)
+    wait_until("it is gone", lambda: corral.admin.call("GET", path(own)).status_code == 404, 20)
+
+
+def test_a_restart_in_a_pull(corral, registry):
+    """Its progress is told layer by layer, and the pull goes on with the next agent."""
+    ref = new_name(registry)
+    digest = push(corral, registry, ref, noise=200 << 20)
+    let_in(corral, registry)
+    corral.admin.good("POST", IMAGES, {"ref": ref}, status=202)
+    seen = wait_state_of_layers(corral, ref)
+    assert all(set(layer) == {"id", "state", "done_bytes", "total_bytes"} for layer in seen["layers"])
+    corral.kill("agent")
+    corral.restart("agent")
+    assert wait_state(corral, ref, "present", 90)[-1]["digest"] == digest
+    corral.admin.good("DELETE", path(ref), status=202)
+
+
+def wait_state_of_layers(corral, ref):
+    seen = []
+
+    def layers():
+        seen.append(on_node(corral, ref))
+        return seen[-1]["state"] == "present" or seen[-1]["state"] == "pulling" and seen[-1]["layers"]
+    wait_until("its layers are told", layers, 40)
+    assert seen[-1]["state"] == "pulling", seen
+    return seen[-1]
