@@ -93,16 +93,13 @@ static int take_json(struct reading *r, const struct init_tar_member *m)
 static bool is_compressed(const struct reading *r)
 {
     static const uint8_t gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
-    return !memcmp(r->head, gzip, sizeof gzip) || !memcmp(r->head, zstd, sizeof zstd);
+    return r->head_len >= sizeof zstd &&
+           (!memcmp(r->head, gzip, sizeof gzip) || !memcmp(r->head, zstd, sizeof zstd));
 }
 
 static int take_layer(struct reading *r, const struct init_tar_member *m, struct err *e)
 {
     uint64_t base = r->outer.position - r->head_len;
-    if (is_compressed(r))
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "its node's Docker keeps layers compressed (containerd's image store), which is not "
-                       "read");
     struct image_blob *blob = image_blob_add(r->out, m->path);
     if (!blob)
         return err_set(e, ERR_TOO_LARGE, "it has more than %d parts", IMAGE_BLOBS_MAX);
@@ -121,8 +118,14 @@ static int take_file(struct reading *r, const struct init_tar_member *m, struct 
     int error = read_head(r);
     if (error)
         return error;
-    if (r->head_len && (r->head[0] == '{' || r->head[0] == '['))
+    bool is_tar =
+        r->head_len == sizeof r->head && init_tar_is_header(r->head); /* its first name may be anything */
+    if (!is_tar && r->head_len && (r->head[0] == '{' || r->head[0] == '['))
         return take_json(r, m);
+    if (!is_tar && is_compressed(r))
+        return err_set(e, ERR_NOT_IMPLEMENTED,
+                       "its node's Docker keeps layers compressed (containerd's image store), which is not "
+                       "read");
     return m->size < LAYER_BYTES_MIN ? 0 : take_layer(r, m, e);
 }
 

@@ -66,6 +66,9 @@ struct init_tar {
 /* Goes on to the next member, past the bytes of this one. Its texts are valid until the next call. */
 int init_tar_next(struct init_tar *tar, struct init_tar_member *out);
 
+/* Whether a block of INIT_TAR_BLOCK bytes is the header of a member: its checksum fits. */
+bool init_tar_is_header(const void *block);
+
 /* Reads bytes of the member; *got 0: it has no more. */
 int init_tar_data(struct init_tar *tar, void *bytes, size_t len, size_t *got);
 

@@ -106,6 +106,11 @@ static bool checksum_fits(const struct header *h)
     return number(h->checksum, sizeof h->checksum, &said) && (said == plain || said == with_sign);
 }
 
+bool init_tar_is_header(const void *block)
+{
+    return checksum_fits(block);
+}
+
 static bool is_zero(const struct header *h)
 {
     const char *bytes = (const char *)h;

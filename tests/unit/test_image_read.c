@@ -204,6 +204,20 @@ static void test_hostile_members(void **state)
     fini(&made);
 }
 
+/* A layer begins with its first file's name, which may look like another kind of file. */
+static void test_names_that_look_like_formats(void **state)
+{
+    static const char *const names[] = {"\x1f\x8bx", "(\xb5/\xfd", "{x", "[x"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct made made = {0};
+        struct err e;
+        add(&made, 0, (struct archive_member){.path = names[i], .data = "1"});
+        assert_int_equal(look(&made, &e), 0);
+        assert_true(sees(&made, names[i]));
+        fini(&made);
+    }
+}
+
 static void test_damaged_layer(void **state)
 {
     struct made made = {0};
@@ -360,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_copies_are_told),
         cmocka_unit_test(test_names_of_any_bytes),
         cmocka_unit_test(test_hostile_members),
+        cmocka_unit_test(test_names_that_look_like_formats),
         cmocka_unit_test(test_damaged_layer),
         cmocka_unit_test(test_no_image),
         cmocka_unit_test(test_too_many_bytes),
