@@ -7,8 +7,6 @@ root=$1
 . "$root/tests/lib/database.sh"
 database_start
 client=$CORRAL_BUILD_ROOT/tests/db_client
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 # The controller's sessions find the functions whatever search path the database sets; a session by hand uses

@@ -121,8 +121,8 @@ def test_input_from_a_file(begin, sandbox, tmp_path):
 
 
 def test_input_that_comes_late(begin, sandbox):
-    run = begin("exec", sandbox, "sh", "-c", "while read -r line; do echo got $line; done; echo end", stdin=subprocess.PIPE, bufsize=0)
-    time.sleep(1)
+    run = begin("exec", sandbox, "sh", "-c", "echo there; while read -r line; do echo got $line; done; echo end", stdin=subprocess.PIPE, bufsize=0)
+    assert run.stdout.readline() == b"there\n"
     for word in (b"one", b"two"):
         run.stdin.write(word + b"\n")
         assert run.stdout.readline() == b"got " + word + b"\n"
@@ -338,7 +338,8 @@ def test_run_in_a_terminal(corral, environ, user):
     t.until("31 99\r\n/dev/pts/0\r\nxterm-256color\r\n")
     t.type("echo there; sleep 1000\r")
     t.until("there\r\n")
-    time.sleep(0.5) # it is the shell's line editor that reads keys before
+    (made,) = user.good("GET", "/sandbox")["items"]
+    wait_until("it sleeps", lambda: "sleep 1000" in processes(user, made["id"]).split("\n"), 20) # the shell's line editor reads keys before
     t.type("\x03")
     t.until(r"[$#] ")
     t.type("exit 9\r")

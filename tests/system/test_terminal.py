@@ -191,11 +191,13 @@ def test_a_terminal_that_nobody_comes_back_to(corral, user, sandbox):
     corral.restart("controller", CORRAL_TERMINAL_GRACE_SECONDS="5")
     try:
         attended, left, again = (terminal(user, sandbox) for _ in range(3))
+        open_ones = lambda: corral.metric("corral_websocket_connections")  # noqa: E731
+        all_three = open_ones()
         for t in (left, again):
             t.type("(setsid sleep 1000 &); echo so''on\n")
             t.until("soon")
             t.cut()
-        time.sleep(1)
+        wait_until("they have left", lambda: open_ones() == all_three - 2)
         back = terminal(user, sandbox, f"?pid={again.pid}&from={again.position}")
         got = wait_until("it is killed", lambda: (p := show(user, sandbox, left.pid))["state"] == "exited" and p)
         assert got["signal"] == 9

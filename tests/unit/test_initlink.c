@@ -1,4 +1,4 @@
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include "agent/initlink/initlink_process.h"
 
@@ -48,17 +48,9 @@ static void on_writable(void *arg)
     world.writable++;
 }
 
-static void on_time(void *arg)
-{
-    loop_stop(world.loop);
-}
-
 static void turn(void)
 {
-    struct timer timer = {0};
-    timer_start(&timer, world.loop, 10, on_time, NULL);
-    loop_run(world.loop);
-    timer_stop(&timer);
+    run_for(world.loop, 10);
 }
 
 #define UNTIL(condition)                                                                                     \
