@@ -143,6 +143,7 @@ static void on_settled(void *arg, bool reached, enum sandbox_state state, const 
 static void on_done_before(void *arg, int code, const struct err *e, const char *json)
 {
     struct change_call *p = arg;
+    key_use_end(&p->use);
     if (!p->call)
         ; /* answered already */
     else if (code)
