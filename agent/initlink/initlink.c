@@ -27,6 +27,7 @@ struct initlink {
     int fd; /* -1: not linked */
     bool relayed;
     bool greeted, started, exited;
+    bool gathers; /* frames wait for those that follow */
     bool refused; /* a frame was refused because the queue was full */
     uint32_t features;
     uint64_t answered_at_ms;
@@ -154,9 +155,21 @@ int initlink_queue(struct initlink *link, enum init_type type, uint32_t stream, 
     if (!size)
         return err_set(e, ERR_TOO_LARGE, "it does not fit into a frame for the sandbox's init");
     link->out_len += size;
-    if (flush(link))
+    if (!link->gathers && flush(link))
         watch_link(link);
     return 0;
+}
+
+void initlink_gather(struct initlink *link)
+{
+    link->gathers = true;
+}
+
+void initlink_send(struct initlink *link)
+{
+    link->gathers = false;
+    if (link->fd >= 0 && flush(link))
+        watch_link(link);
 }
 
 struct initlink_view *initlink_view_of(struct initlink *link)

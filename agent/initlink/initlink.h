@@ -110,4 +110,12 @@ uint32_t initlink_features(const struct initlink *link);
 /* Whether the init answered within INITLINK_UNRESPONSIVE_MS. False without a link. */
 bool initlink_responsive(const struct initlink *link);
 
+/*
+ * Between these two, frames only queue, so that a start and what belongs to it are one write, which the init
+ * reads as one: an init without INIT_FEATURE_HOLD loses output of a process that it starts before it has read
+ * who reads it.
+ */
+void initlink_gather(struct initlink *link);
+void initlink_send(struct initlink *link);
+
 #endif

@@ -4,6 +4,7 @@
 usage: cli_terminal.py SOURCE_ROOT [NAME]"""
 import base64
 import contextlib
+import fcntl
 import functools
 import hashlib
 import json
@@ -17,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from pathlib import Path
@@ -315,6 +317,30 @@ def test_output_that_is_gone():
         t.until("995 bytes of output are lost")
         assert t.ended() == 0
     assert targets == [f"/sandbox/{SANDBOX}/terminal?pid=12{more}" for more in ("&from=5", "")]
+
+
+def test_output_that_came_and_was_not_shown_yet():
+    """The connection breaks, which a key that is typed finds out, while the terminal takes nothing."""
+    size, cut, back, targets = 120000, threading.Event(), threading.Event(), []
+
+    def first(peer):
+        peer.accept(pid=12)
+        for _ in range(size // 1000):
+            peer.say(STDOUT, b"x" * 998 + b"\r\n")
+        while struct.unpack("i", fcntl.ioctl(peer.socket, termios.TIOCOUTQ, b"1234"))[0]:
+            time.sleep(0.01)
+        peer.cut()
+        cut.set()
+
+    def second(peer):
+        targets.append(peer.target)
+        back.set()
+        peer.accept(pid=12, position=size).end()
+    with client(first, second) as t:
+        assert cut.wait(PATIENCE)
+        t.type("x")
+        assert back.wait(PATIENCE) and t.ended() == 0
+    assert targets == [f"/sandbox/{SANDBOX}/terminal?pid=12&from={size}"]
 
 
 def test_what_is_typed_while_it_is_lost():

@@ -223,11 +223,14 @@ def test_a_client_that_takes_nothing_stops_the_process(user, sandbox):
     def output():
         return show(user, sandbox, pid)["output_bytes"]
 
-    wait_until("it stands still", lambda: (n := output()) == (time.sleep(0.5) or output()) and n, 20)
-    stands = output()
+    def stands_still():
+        return wait_until("it stands still", lambda: (n := output()) == (time.sleep(0.5) or output()) and n, 20)
+
+    stands = stands_still()
     assert stands < 16 << 20 # what the sockets of this machine take, and the windows
     while a.position < stands + (1 << 20):
         a.step()
+    stands_still()
     b = attach(user, sandbox, pid)
     for _ in range(200):
         b.step() # one that reads sets the pace
