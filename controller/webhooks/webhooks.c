@@ -17,8 +17,9 @@
 
 #define EVENTS_AT_ONCE 200
 /*
- * From a notice of events to the look at them. A create's two events come within it, and its deliveries are made after its
- * answer: made at once, they took a millisecond of every create (their commit and its flush lie beside the create's own).
+ * From a notice of events to the look at them. A create's two events come within it, and its deliveries are
+ * made after its answer: made at once, they took a millisecond of every create (their commit and its flush
+ * lie beside the create's own).
  */
 #define GATHER_MS      25
 #define TRY_MS         10000
