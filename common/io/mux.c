@@ -203,7 +203,7 @@ static size_t record_of(const struct mux *mux, size_t *left)
     size_t n = mux->begun;
     while (n < TLS_RECORD_MAX && out->at + n < out->len) {
         size_t frame = HEAD_LEN + payload_of(out->bytes + out->at + n);
-        if (n && n + frame > TLS_RECORD_MAX)
+        if (n > mux->begun && n + frame > TLS_RECORD_MAX)
             break;
         n += frame;
     }

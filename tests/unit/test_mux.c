@@ -485,6 +485,7 @@ static bool raw_has_records(struct fixture *f)
         f->a.sent = at - (size_t)n;
         f->b.got_len += f->a.sent > 0;
         f->b.bytes += (size_t)n;
+        f->b.channel++;
     }
     return f->b.bytes >= f->b.to_send;
 }
@@ -504,15 +505,17 @@ static void test_records(void **state)
     assert_int_equal(f.b.bytes, f.b.to_send);
     assert_int_equal(f.b.opens, 7);
     assert_int_equal(f.b.got_len, 0);
-    f.b.bytes = f.b.opens = 0;
+    f.b.bytes = f.b.opens = f.b.channel = 0;
     say(&f, 3, 1, (const uint32_t[]){htobe32(sizeof bytes)}, 4);
     run(&f, a_has_room);
-    mux_write(f.a.stream, 1, bytes, MUX_DATA_MAX);
+    for (int i = 0; i < 2; i++)
+        mux_write(f.a.stream, 1, bytes, MUX_DATA_MAX);
     mux_write(f.a.stream, 1, bytes, 7);
-    f.b.to_send = (8 + 1 + MUX_DATA_MAX) + (8 + 1 + 7);
+    f.b.to_send = 2 * (8 + 1 + MUX_DATA_MAX) + (8 + 1 + 7);
     run(&f, raw_has_records);
-    assert_int_equal(f.b.opens, 2);
-    assert_int_equal(f.b.got_len, 1);
+    assert_int_equal(f.b.opens, 3);
+    assert_int_equal(f.b.got_len, 2);
+    assert_int_equal(f.b.channel, 3);
     end(&f);
 }
 
