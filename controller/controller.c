@@ -223,7 +223,7 @@ static void on_told(void *arg, enum db_told what, const char *text)
         break;
     case DB_TOLD_EVENT:
         event_feed_committed(c->events);
-        webhooks_wake(c->webhooks);
+        webhooks_committed(c->webhooks);
         break;
     }
 }

@@ -28,6 +28,8 @@
 #define INITLINK_LOST_MS            30000
 #define INITLINK_ACCEPTS_PER_SECOND 20
 #define INITLINK_OUT_MAX            (INIT_START_MAX + (112 << 10))
+/* Bytes of input in a frame: half of the widest window, so that the next one is under way. */
+#define INITLINK_INPUT_MAX 32768
 
 struct initlink;
 

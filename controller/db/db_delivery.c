@@ -23,12 +23,12 @@ static void on_made(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct asking a;
     mem_take(&a, arg, sizeof a);
-    a.made(a.arg, code, e, !code && db_cell_num(r, 0, 0) >= a.most);
+    a.made(a.arg, code, e, !code && db_cell_num(r, 0, 0) >= a.most, !code && db_cell_num(r, 0, 1));
 }
 
 void db_delivery_make(struct db_pool *pool, unsigned most, db_delivery_made_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"make_deliveries", "select seen from make_deliveries($1)", 1};
+    static const struct db_stmt stmt = {"make_deliveries", "select seen, made from make_deliveries($1)", 1};
     struct asking a = {.made = cb, .most = most, .arg = arg};
     char text[16];
     const char *params[] = {text};
