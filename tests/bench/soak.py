@@ -58,7 +58,7 @@ def resident():
 
 
 class Produced(threading.Thread):
-    """Reads the agent's file again and again: what it numbers is in it for longer than a reading takes, but where the file is written anew just
+    """Reads the agent's file again and again: what it numbers is in it for longer than a reading takes, but where the whole file is written just
     then. Numbers are without gaps in a life of the agent, so what was missed is known, too."""
 
     def __init__(self):
@@ -182,9 +182,9 @@ def soak(minutes, count, every, name):
 
 
 def main():
-    given = [int(word) for word in sys.argv[1:]]
+    given = [float(word) for word in sys.argv[1:]]
     minutes, count, every = given + [60, 30, 120][len(given):]
-    soak(minutes, count, every, uuid.uuid4().hex[:8])
+    soak(minutes, int(count), every, uuid.uuid4().hex[:8])
 
 
 main()
