@@ -141,8 +141,8 @@ sql "select add_samples('h2', 7, '{$two,$two}', '{1000001,1000002}', array[ms_be
     select setval('numbers', 2000000); select send('h2', '$two', hour() + interval '1 s', 5000, '0.5 s')" >/dev/null
 same 'of a liar' "$(upkeep)" 5002
 same wide "$(sql "select string_agg(points || ' ' || (wide is not null), ',' order by at) from sample_blocks where sandbox_id = '$two'")" '4000 true'
-same 'all of them' "$(sql "select sum(n) || ' ' || max(memory_max) || ' ' || min(memory_min) from history_points('$two', hour(), hour() + interval '1 hour', 3600)")" \
-    '252 9223372036854775807 0' # the ten seconds in which they are; one is packed in two parts
+same 'all of them' "$(sql "select (sum(n) between 251 and 252) || ' ' || max(memory_max) || ' ' || min(memory_min) from history_points('$two', hour(), hour() + interval '1 hour', 3600)")" \
+    'true 9223372036854775807 0' # the ten seconds in which they are; one may be packed in two parts
 sql "insert into sample_rows select '$two', hour() + interval '3 h', -9223372036854775807, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5;
     insert into sample_rows select '$two', hour() + interval '3 h', 9223372036854775807, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5;
     update sandbox_told set unpacked = hour() where sandbox_id = '$two'"
