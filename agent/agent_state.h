@@ -106,6 +106,8 @@ struct agent {
     uint64_t cleanup_ordered;             /* the latest order's number */
     uint64_t cleanup_number;              /* of the latest report on a cleanup */
     uint64_t cleaned_ms;                  /* when the latest complete cleanup began */
+    struct dense_order dense;             /* the latest, which holds until dense_until_ms */
+    uint64_t dense_until_ms;
     struct timer tick, sampling, docker_retry, dialing;
 };
 

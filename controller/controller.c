@@ -499,6 +499,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->loop = loop;
     c->conf = conf;
     c->started_ms = loop_now_ms();
+    c->watched = watched_new();
     c->websockets = websockets_new(loop, &websocket_default_limits);
     set_defaults(c);
     struct db_pool_options options = {.url = conf->database_url,
@@ -665,6 +666,7 @@ void controller_free(struct controller *c)
     port_server_free(c->ports);
     api_free(c->metrics_api);
     api_free(c->api);
+    watched_free(c->watched); /* the streams that end with their WebSockets note it */
     web_site_free(c->site);
     key_watch_free(c->keys);
     read_gate_free(c->read_gate);

@@ -59,6 +59,7 @@ struct controller {
     struct read_gate *event_gate;            /* for pages of streams of events that are behind */
     LIST_HEAD(, event_stream) event_streams; /* ops/event_stream.c */
     LIST_HEAD(, image_prune) image_prunes;   /* ops/image.c */
+    struct watched *watched;                 /* sandboxes whose figures somebody watches */
     struct call_share *watch_shares;         /* streams of events and of figures, by key */
     struct secrets *secrets, *fresh_secrets; /* NULL: no key is configured; fresh: of a prepared reload */
     struct db_defaults defaults;

@@ -256,7 +256,8 @@ static bool to_update(struct pb_arena *arena, const struct node_message *m, stru
            to_desired_states(arena, in->desired_states, in->desired_count, faults, &out->desired_states,
                              &out->n_desired_states) &&
            to_acks(arena, in->acks, in->ack_count, faults, &out->acks, &out->n_acks) &&
-           to_image_orders(arena, &in->images, faults, &out->images);
+           to_image_orders(arena, &in->images, faults, &out->images) &&
+           to_dense_order(arena, &in->dense, &out->dense);
 }
 
 static bool from_update(const Corral__Envelope *whole, struct node_message *m)
@@ -272,7 +273,8 @@ static bool from_update(const Corral__Envelope *whole, struct node_message *m)
            from_desired_states(in->desired_states, in->n_desired_states, NODE_UPDATE_MAX, &m->faults,
                                &out->desired_states, &out->desired_count) &&
            from_acks(in->acks, in->n_acks, NODE_UPDATE_MAX, &m->faults, &out->acks, &out->ack_count) &&
-           from_image_orders(in->images, &m->faults, &out->images);
+           from_image_orders(in->images, &m->faults, &out->images) &&
+           from_dense_order(in->dense, &m->faults, &out->dense);
 }
 
 static void fini_update(struct node_message *m)

@@ -28,6 +28,7 @@
 #define NODE_LOGINS_MAX       64            /* in an update */
 #define NODE_PRUNES_MAX       4             /* in a report */
 #define NODE_PRUNED_MAX       256           /* images in the result of one */
+#define NODE_DENSE_FOR_MAX_MS 60000         /* for which an order to keep samples more densely holds */
 #define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
 #define NODE_LABELS_MAX       64            /* number of labels, of runtimes, of settings */
 #define NODE_LABEL_MAX        255           /* bytes of one */
@@ -143,6 +144,7 @@ struct node_update {
     struct image_orders images;     /* number 0: none */
     struct image_prune_order prune; /* number 0: none */
     uint64_t prunes_acked;
+    struct dense_order dense; /* number 0: none */
 };
 
 struct node_message {

@@ -108,6 +108,8 @@
     X(found_bytes, NODE_BYTES_MAX, 0)                                                                        \
     X(removed_bytes, NODE_BYTES_MAX, 0)
 
+#define DENSE_ORDER_FIELDS(X) X(number, NODE_NUMBER_MAX, 0) X(for_ms, NODE_DENSE_FOR_MAX_MS, 0)
+
 #define RESOURCE_FIELDS(X)                                                                                   \
     X(memory_bytes, NODE_BYTES_MAX, 0)                                                                       \
     X(cpu_millis, NODE_MILLIS_MAX, 0)                                                                        \

@@ -471,6 +471,7 @@ bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_f
     out->enforces = in->enforces & ENFORCE_ALL;
     out->pools = in->pools;
     out->images = in->images;
+    out->dense = in->dense;
     return fit;
 }
 
@@ -491,5 +492,6 @@ bool from_facts(const Corral__NodeFacts *in, struct node_faults *faults, struct 
     out->enforces = in->enforces & ENFORCE_ALL;
     out->pools = in->pools;
     out->images = in->images;
+    out->dense = in->dense;
     return fit;
 }

@@ -18,6 +18,7 @@ struct Corral__Sample;
 struct Corral__Violation;
 struct Corral__CleanupOrder;
 struct Corral__CleanupReport;
+struct Corral__DenseOrder;
 struct Corral__NodeFacts;
 
 /* Counts one more item that broke a bound. part, id and what are borrowed; id: "" where there is none. */
@@ -44,6 +45,11 @@ NODE_PART(cleanups, cleanup_report, Corral__CleanupReport)
 void to_cleanup_order(struct pb_arena *arena, const struct cleanup_order *in,
                       struct Corral__CleanupOrder **out);
 void from_cleanup_order(const struct Corral__CleanupOrder *in, struct cleanup_order *out);
+
+/* As to_cleanup_order. Ids that are none, and those beyond NODE_DENSE_MAX, are left out. Returns true. */
+bool to_dense_order(struct pb_arena *arena, const struct dense_order *in, struct Corral__DenseOrder **out);
+bool from_dense_order(const struct Corral__DenseOrder *in, struct node_faults *faults,
+                      struct dense_order *out);
 
 /* False where the node has no name, or a text is too long. */
 bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,

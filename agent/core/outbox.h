@@ -28,6 +28,7 @@
 #define OUTBOX_RESEND_MS       2000  /* between sends of entries that are not acknowledged */
 #define OUTBOX_SEND_MAX        512   /* of each kind in one message */
 #define OUTBOX_SAMPLE_EVERY_MS 10000 /* one sample of a sandbox is kept per this time */
+#define OUTBOX_SAMPLE_DENSE_MS 900   /* of one that somebody watches: each regular sample, once a second */
 
 struct outbox;
 

@@ -48,12 +48,29 @@ static bool take_sample(struct agent *agent, struct runtime *runtime, const stru
     return true;
 }
 
-/* Notes a sample, and keeps one per OUTBOX_SAMPLE_EVERY_MS for the history. */
-static void remember(struct runtime *runtime, const struct sample *s, uint64_t now)
+void agent_watch_densely(struct agent *agent, const struct dense_order *order)
+{
+    agent->dense = *order;
+    agent->dense_until_ms = loop_now_ms() + order->for_ms;
+}
+
+static bool is_dense(const struct agent *agent, const struct sandbox_id *id, uint64_t now)
+{
+    for (size_t i = 0; now < agent->dense_until_ms && i < agent->dense.count; i++) {
+        if (!memcmp(&agent->dense.id[i], id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
+/* Notes a sample, and keeps one per OUTBOX_SAMPLE_EVERY_MS for the history, or each regular one. */
+static void remember(struct runtime *runtime, const struct sample *s, uint64_t now, bool regular)
 {
     runtime->last = *s;
     runtime->last_ms = now;
-    if (runtime->kept_ms && now - runtime->kept_ms < OUTBOX_SAMPLE_EVERY_MS)
+    uint64_t every = regular && is_dense(runtime->agent, &runtime->id, now) ? OUTBOX_SAMPLE_DENSE_MS
+                                                                            : OUTBOX_SAMPLE_EVERY_MS;
+    if (runtime->kept_ms && now - runtime->kept_ms < every)
         return;
     runtime->kept_ms = now;
     agent_keep_sample(runtime->agent, s, false);
@@ -119,7 +136,7 @@ static void sample_one(struct agent *agent, struct runtime *runtime, uint64_t no
     reconciler_sampled(agent->reconciler, now, &s);
     if (regular || step.report_count)
         uplink_sample(agent->uplink, &s);
-    remember(runtime, &s, now);
+    remember(runtime, &s, now, regular);
     agent_keep_violations(agent, &step);
     if (step.end.reason)
         reconciler_end(agent->reconciler, now, &runtime->id, &step.end, engine_effects(agent->engine));

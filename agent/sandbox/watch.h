@@ -7,6 +7,10 @@
 #include "common/base/err.h"
 
 void agent_watch_start(struct agent *agent);
+
+/* Each regular sample of these sandboxes is kept for the history, until another order or its end. */
+void agent_watch_densely(struct agent *agent, const struct dense_order *order);
+
 void agent_on_alarm(void *agent, void *runtime); /* of its memory */
 
 void agent_last_sample(struct runtime *runtime); /* the figures that go with its end */

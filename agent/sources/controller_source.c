@@ -8,6 +8,7 @@
 #include "agent/node/history.h"
 #include "agent/node/image_orders.h"
 #include "agent/sandbox/environment.h"
+#include "agent/sandbox/watch.h"
 #include "agent/streams/stream_link.h"
 
 #include "common/io/log.h"
@@ -54,7 +55,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
         string_list_add(&facts->runtimes, agent->docker_facts.runtimes.item[i]);
     facts->capacity = agent_capacity(agent);
     facts->enforces = agent->enforces;
-    facts->pools = facts->images = true;
+    facts->pools = facts->images = facts->dense = true;
     memcpy(facts->unhealthy, agent->unhealthy, sizeof facts->unhealthy);
     if (!facts->unhealthy[0] && !agent->docker_facts.seccomp)
         snprintf(facts->unhealthy, sizeof facts->unhealthy, "system calls are not filtered here");
@@ -142,6 +143,11 @@ static void on_prune(void *owner, const struct image_prune_order *order)
     (void)order;
 }
 
+static void on_dense(void *owner, const struct dense_order *order)
+{
+    agent_watch_densely(owner, order);
+}
+
 /* A certificate that is being written to disk. */
 struct renewal {
     struct agent *agent;
@@ -195,6 +201,7 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_cleanup = on_cleanup,
                                             .on_images = on_images,
                                             .on_prune = on_prune,
+                                            .on_dense = on_dense,
                                             .on_certificate = on_certificate,
                                             .on_lost = on_lost};
 

@@ -205,6 +205,8 @@ static void on_update(struct uplink *u, struct node_message *m)
         u->ops.on_images(u->owner, &m->update.images);
     if (m->update.prune.number && u->ops.on_prune)
         u->ops.on_prune(u->owner, &m->update.prune);
+    if (m->update.dense.number && u->ops.on_dense)
+        u->ops.on_dense(u->owner, &m->update.dense);
     if (m->update.desired_count)
         u->ops.on_desired_states(u->owner, m->update.desired_states, m->update.desired_count);
     if (u->stage == SESSION && u->poll)

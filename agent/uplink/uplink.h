@@ -71,6 +71,8 @@ struct uplink_ops {
      */
     void (*on_images)(void *owner, const struct image_orders *piece);
     void (*on_prune)(void *owner, const struct image_prune_order *order);
+    /* Of which sandboxes samples are to be kept more densely. NULL where fill_hello says no `dense`. */
+    void (*on_dense)(void *owner, const struct dense_order *order);
     /* The controller sent a newer certificate (DER) for this node's key: check and store it (pki_replace),
      * then call uplink_reload. */
     void (*on_certificate)(void *owner, const uint8_t *der, size_t len);

@@ -151,6 +151,19 @@ struct cleanup_report {
     struct cleanup_counts counts;
 };
 
+/*
+ * Controller to agent: somebody watches these sandboxes. One sample each second is kept of them, instead of
+ * one each ten seconds, for for_ms from when the order is taken. It replaces the order before; none of it
+ * survives the agent or the session.
+ */
+#define NODE_DENSE_MAX 64 /* sandboxes of a node at once */
+struct dense_order {
+    uint64_t number; /* of each order another one; 0: no order */
+    uint64_t for_ms;
+    size_t count;
+    struct sandbox_id id[NODE_DENSE_MAX];
+};
+
 struct node_resources {
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes;
 };
@@ -171,6 +184,7 @@ struct node_facts {
     uint32_t enforces;                   /* enum enforce_bit */
     bool pools;                          /* it takes members of the warm pool */
     bool images;                         /* it takes orders about images, and to prune them */
+    bool dense;                          /* it takes orders to keep samples more densely */
     char unhealthy[NODE_DETAIL_MAX + 1]; /* why the node takes no sandboxes now; "" if it does */
     /* Not on the wire: the controller fills these in from the connection. */
     char fingerprint[65], address[46];

@@ -1,5 +1,6 @@
 #include "controller/core/alert_step.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const names[ALERT_STATES] = {"none", "pending", "firing", "resolved"};
@@ -21,6 +22,8 @@ enum alert_state alert_state_of(const char *name)
 enum alert_reading alert_read(const struct alert_rule *rule, double value)
 {
     double threshold = (double)rule->threshold, clear = (double)rule->clear;
+    if (isnan(value))
+        return ALERT_UNKNOWN; /* not a number, as of nothing divided by nothing: says nothing */
     if (rule->below ? value < threshold : value >= threshold)
         return ALERT_BREACH;
     if (rule->below ? value >= clear : value < clear)

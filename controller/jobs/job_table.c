@@ -48,6 +48,12 @@ static void read_images(void *owner)
     leader_images_tick(c->leader);
 }
 
+static void tell_watched(void *owner)
+{
+    const struct controller *c = owner;
+    leader_dense_tick(c->leader, c->watched);
+}
+
 static void deliver(void *owner)
 {
     const struct controller *c = owner;
@@ -164,6 +170,7 @@ const struct job controller_jobs[] = {
     {"revocations", 1000, NULL, read_revocations},
     {"left_out", 1000, NULL, tell_left_out},
     {"nodes_seen", 5000, NULL, say_nodes_seen},
+    {"watched", 1000, NULL, tell_watched},
     {"images", 10000, NULL, read_images},
     {"notifications", 5000, NULL, look_for_notifications},
     {"webhooks", 1000, NULL, deliver},

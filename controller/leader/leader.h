@@ -17,6 +17,7 @@
 #include "controller/core/cluster_state.h"
 #include "controller/core/stats.h"
 #include "controller/core/warm_pool.h"
+#include "controller/core/watched.h"
 #include "controller/db/db_admit.h"
 #include "controller/db/db_sandbox.h"
 #include "controller/nodes/node_link.h"
@@ -64,6 +65,9 @@ void leader_revocations_again(struct leader *leader); /* reads the revocations a
 void leader_tell_left_out(
     struct leader *leader); /* writes the events about items of nodes that were left out */
 void leader_say_nodes_seen(struct leader *leader); /* writes which nodes are in session, and what they use */
+
+/* Tells the nodes of which of these sandboxes they are to keep samples more densely; once a second. */
+void leader_dense_tick(struct leader *leader, struct watched *watched);
 
 /* Writes a sample of the system, for its history (leader_history.h). */
 void leader_sample_system(struct leader *leader);

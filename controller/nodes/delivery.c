@@ -29,6 +29,7 @@ void delivery_fini(struct delivery *d)
     free(d->desired);
     free(d->ack);
     free(d->certificate);
+    free(d->dense.order);
     image_orders_fini(&d->images.whole);
     memset(d, 0, sizeof *d);
 }
@@ -108,6 +109,25 @@ void delivery_images(struct delivery *d, const struct image_orders *whole)
     image_orders_copy(&d->images.whole, whole);
 }
 
+void delivery_dense(struct delivery *d, uint64_t now, const struct sandbox_id *id, size_t count)
+{
+    struct delivery_dense *dense = &d->dense;
+    if (!dense->order && !count)
+        return;
+    if (!dense->order)
+        dense->order = mem_zalloc(sizeof *dense->order);
+    struct dense_order *order = dense->order;
+    bool same = order->count == count && (!count || !memcmp(order->id, id, count * sizeof *id));
+    if (same && (!count || now - dense->given_ms < DELIVERY_RENEW_MS))
+        return;
+    order->number++;
+    order->for_ms = count ? DELIVERY_DENSE_MS : 0;
+    order->count = count;
+    if (count)
+        memcpy(order->id, id, count * sizeof *id);
+    dense->given_ms = now;
+}
+
 void delivery_certificate(struct delivery *d, uint8_t *der, size_t len)
 {
     d->certificate = der;
@@ -170,8 +190,8 @@ void delivery_polled(struct delivery *d, uint64_t now, uint64_t taken)
     settle_acks(d, all);
     settle_images(d, all);
     if (!all)
-        d->violations.told = d->samples.told = d->cleanups.told = d->prunes.told = d->cleanup_told =
-            d->prune_told = 0;
+        d->dense.told = d->violations.told = d->samples.told = d->cleanups.told = d->prunes.told =
+            d->cleanup_told = d->prune_told = 0;
 }
 
 /* --- what is told --- */
@@ -181,12 +201,17 @@ static bool owes_up_to(const struct delivery_up_to *numbers)
     return numbers->acked > numbers->told;
 }
 
+static bool owes_dense(const struct delivery_dense *dense)
+{
+    return dense->order && dense->order->number != dense->told;
+}
+
 bool delivery_owes(const struct delivery *d)
 {
-    return d->desired_count || d->ack_count || owes_up_to(&d->violations) || owes_up_to(&d->samples) ||
-           owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told || owes_up_to(&d->prunes) ||
-           d->prune.number != d->prune_told || (d->images.whole.number && !d->images.sent) ||
-           (d->certificate && !d->certificate_number);
+    return d->desired_count || owes_dense(&d->dense) || d->ack_count || owes_up_to(&d->violations) ||
+           owes_up_to(&d->samples) || owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told ||
+           owes_up_to(&d->prunes) || d->prune.number != d->prune_told ||
+           (d->images.whole.number && !d->images.sent) || (d->certificate && !d->certificate_number);
 }
 
 static size_t take_desired(struct delivery *d, uint64_t now, struct desired_state *out)
@@ -261,6 +286,10 @@ void delivery_tell(struct delivery *d, uint64_t now, struct node_update *update)
     d->prune_told = d->prune.number;
     update->prunes_acked = take_up_to(&d->prunes);
     take_images(d, &update->images);
+    if (owes_dense(&d->dense)) {
+        update->dense = *d->dense.order;
+        d->dense.told = update->dense.number;
+    }
 }
 
 void delivery_told(struct node_update *update)

@@ -19,6 +19,8 @@
 #define DELIVERY_DESIRED_MAX 4096 /* sandboxes whose desired state waits */
 #define DELIVERY_LATE_MS     500
 #define DELIVERY_REPEATS     4
+#define DELIVERY_DENSE_MS    15000             /* for which an order to keep samples more densely holds */
+#define DELIVERY_RENEW_MS    5000              /* after which it is given again */
 #define DELIVERY_ACKS_MAX    NODE_STATUSES_MAX /* acknowledgements of statuses that wait */
 
 /* All zero at the start, as the session is. */
@@ -40,6 +42,10 @@ struct delivery {
         size_t taken, told;        /* orders that the node took; that it has with the piece on its way */
         bool sent;                 /* a piece is on its way */
     } images;
+    struct delivery_dense {
+        struct dense_order *order; /* owned; NULL: none was ever given */
+        uint64_t given_ms, told;   /* told: number of the order that the last update carried */
+    } dense;
     uint8_t *certificate; /* the new certificate to send; NULL: none */
     size_t certificate_len;
     uint64_t certificate_number; /* number of the update that carried it; 0: not sent yet */
@@ -68,6 +74,13 @@ void delivery_ack_prunes(struct delivery *d, uint64_t up_to);
 /* All orders about images, copied; they are told in pieces, and replace a set that still waits. number: of
  * the set, not 0, and another than before. */
 void delivery_images(struct delivery *d, const struct image_orders *whole);
+
+/*
+ * Of which sandboxes the node is to keep samples more densely from now on, at most NODE_DENSE_MAX. Sends that
+ * to the node if it differs from what was given before, and from time to time while there are any: the node
+ * keeps to it for DELIVERY_DENSE_MS only, so a node that hears nothing falls back.
+ */
+void delivery_dense(struct delivery *d, uint64_t now, const struct sandbox_id *id, size_t count);
 
 /* Takes der. Only while there is none. */
 void delivery_certificate(struct delivery *d, uint8_t *der, size_t len);

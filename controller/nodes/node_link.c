@@ -382,6 +382,15 @@ void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_
     nudge(link, s);
 }
 
+void node_link_dense(struct node_link *link, const char *node, const struct sandbox_id *id, size_t count)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s)
+        return;
+    delivery_dense(&s->delivery, loop_now_ms(), id, count);
+    nudge(link, s);
+}
+
 size_t node_link_drop_stale(struct node_link *link, bool dry_run)
 {
     uint64_t now = loop_awake_ms(link->loop);

@@ -154,6 +154,9 @@ bool node_link_prune(struct node_link *link, const char *node,
                      const struct image_prune_order *order) MUST_CHECK;
 void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_to);
 
+/* As delivery_dense, for a node whose facts say `dense`. Does nothing without a session. */
+void node_link_dense(struct node_link *link, const char *node, const struct sandbox_id *id, size_t count);
+
 /* Acknowledges cleanup reports up to this number. Does nothing without a session. */
 void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t up_to);
 

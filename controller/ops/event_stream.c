@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
+#include "common/http/http_accept.h"
 #include "common/http/sse.h"
 #include "common/http/websocket_handshake.h"
 #include "controller/api/api_stream.h"
@@ -318,7 +319,7 @@ static void on_start(void *arg, int code, const struct err *e, const struct db_e
 bool event_stream_is_asked(const struct api_call *call)
 {
     const char *accept = http_header(call->exchange, "accept");
-    return api_stream_may_upgrade(call) || (accept && strstr(accept, SSE_TYPE));
+    return api_stream_may_upgrade(call) || http_accept_prefers(accept, SSE_TYPE, "application/json");
 }
 
 static bool takes_upgrade(struct event_stream *s)

@@ -4,6 +4,7 @@
 #include "common/base/json_text.h"
 #include "common/base/mem.h"
 #include "common/base/rfc3339.h"
+#include "common/http/http_accept.h"
 #include "common/model/log_record.h"
 #include "controller/api/api_stream.h"
 
@@ -179,7 +180,7 @@ static void on_node(void *arg, int code, const struct err *e, const char *node)
 static bool accepts_lines(const struct api_call *call)
 {
     const char *accept = http_header(call->exchange, "accept");
-    return accept && strstr(accept, "application/x-ndjson");
+    return http_accept_prefers(accept, "application/x-ndjson", "text/plain");
 }
 
 static void take_query(const struct api_call *call, struct stream_logs *logs)

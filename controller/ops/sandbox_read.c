@@ -89,6 +89,7 @@ static void answer_stats(struct controller *c, struct api_call *call, const stru
                          const struct cluster_state_view *view)
 {
     char text[STATS_JSON_MAX];
+    watched_asked(c->watched, loop_now_ms(), id);
     if (ops_stats_now(c, id, view, text))
         api_answer_json(call, 200, NULL, text);
     else

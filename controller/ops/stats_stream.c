@@ -26,6 +26,7 @@ struct stats_stream {
 static void stats_stream_free(struct stats_stream *s)
 {
     timer_stop(&s->timer);
+    watched_end(s->controller->watched, &s->id);
     key_use_end(&s->key);
     call_share_return(&s->controller->watch_shares, s->key_id);
     free(s);
@@ -131,6 +132,7 @@ void ops_stats_stream(void *owner, struct api_call *call)
         return;
     struct stats_stream *s = mem_zalloc(sizeof *s);
     *s = (struct stats_stream){.controller = c, .call = call, .id = id};
+    watched_begin(c->watched, &id);
     s->ws = websocket_new(c->websockets, call->exchange, on_end, call, &ops, s);
     snprintf(s->key_id, sizeof s->key_id, "%s", call->caller.key_id);
     key_use_begin(c->keys, &s->key, &call->caller, on_key_ended, s);

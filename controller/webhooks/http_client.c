@@ -413,6 +413,13 @@ void http_client_free(struct http_client *client)
 
 /* --- a URL --- */
 
+static bool is_ascii(const char *text)
+{
+    while (*text > 0)
+        text++;
+    return !*text;
+}
+
 /* Its host, without the brackets of an IPv6 address, and its port. False: it is refused, and why says so. */
 static bool take_apart(const char *url, char **host, unsigned *port, const char **why)
 {
@@ -434,9 +441,12 @@ static bool take_apart(const char *url, char **host, unsigned *port, const char 
              curl_url_get(parts, CURLUPART_PORT, &number, CURLU_DEFAULT_PORT) || strlen(name) > 255 ||
              !atoi(number))
         *why = "has no host that can be connected to";
+    else if (!is_ascii(name))
+        *why = "must write its host in ASCII, a name in other letters as xn--…";
     if (!*why && host) {
         size_t len = strlen(name);
         bool v6 = name[0] == '[';
+        len -= len > 1 && name[len - 1] == '.'; /* of a whole name: resolvers are asked without */
         *host = mem_dup(name + v6, len - 2 * (size_t)v6);
         *port = (unsigned)atoi(number);
     }

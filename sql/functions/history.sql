@@ -1,7 +1,10 @@
 -- The history of sandboxes. Samples arrive as rows (samples.sql). When an hour is over, upkeep packs its rows: out of sample_rows, into a
 -- block of that hour's samples, and into the points of its minutes and of the hour (a month's in one block), in one transaction. So
 -- each sample is at all times either a row or in blocks, of all three kinds. A sample that arrives later is packed later, into the
--- same blocks. Points keep the least, mean and greatest value of their samples, and how many these were, so they can be merged.
+-- same blocks. Points keep the least, mean and greatest value of their samples, and how much these weigh, so they can be merged.
+--
+-- A sandbox that somebody watches has a sample each second, others one each ten. So that a mean tells of the time, and not of the part
+-- of it in which somebody watched, samples weigh by the ten seconds that they are in: all those of ten seconds as much as one.
 
 -- --- blocks: also for other histories ---
 
@@ -64,7 +67,7 @@ end $$;
 
 -- --- sandboxes ---
 
--- Of the samples of a moment, minute or hour. n: how many; cpu in hundredths of a percent, pids_avg in hundredths of a process;
+-- Of the samples of a moment, minute or hour. n: how many, those of ten seconds counted as one; cpu in hundredths of a percent, pids_avg in hundredths of a process;
 -- network counters as they were last.
 create type history_point as (at timestamptz, n bigint, memory_min bigint, memory_avg bigint, memory_max bigint, cpu_min bigint,
     cpu_avg bigint, cpu_max bigint, disk_min bigint, disk_avg bigint, disk_max bigint, pids_min bigint, pids_avg bigint,
@@ -101,14 +104,24 @@ create function points_of(s sample_rows[]) returns setof history_point language 
     from unnest(s)
 $$;
 
--- Adds samples to the block of their hour, which holds 3,600 at most: what is beyond that is in the points only.
+-- The same, but one of all samples of ten seconds. Samples that are packed later than others of the same ten seconds count once more:
+-- a node sends those of a sandbox in their order, so that is one of them at most.
+create function weighed_points_of(s sample_rows[]) returns setof history_point language sql stable as $$
+    select min(at), 1::bigint, min(memory_used_bytes), as_bigint(avg(memory_used_bytes)::double precision), max(memory_used_bytes),
+        min(cpu_centi)::bigint, as_bigint(avg(cpu_centi)::double precision), max(cpu_centi)::bigint,
+        min(disk_used_bytes), as_bigint(avg(disk_used_bytes)::double precision), max(disk_used_bytes),
+        min(pids), as_bigint(avg(pids)::double precision * 100.0), max(pids), max(rx_bytes), max(tx_bytes)
+    from unnest(s) group by floor_time(at, interval '10 seconds')
+$$;
+
+-- Adds samples to the block of their hour, which holds 4,000 at most: what is beyond that is in the points only.
 create function pack_samples(id text, hour timestamptz, taken sample_rows[]) returns void language plpgsql as $$
 declare
     count integer;
     vals bigint[];
 begin
     with known as (select u.* from sample_blocks b, unpack_samples(b) u where b.sandbox_id = id and b.at = hour),
-    all_of as (select x.* from (select * from known union all select * from unnest(taken)) x order by x.at limit 3600)
+    all_of as (select x.* from (select * from known union all select * from unnest(taken)) x order by x.at limit 4000)
     select count(*), array_agg(ms_between(hour, at)) || array_agg(memory_used_bytes) || array_agg(memory_unreclaimable_bytes)
         || array_agg(memory_limit_bytes) || array_agg(cpu_centi::bigint) || array_agg(throttled_centi::bigint)
         || array_agg(disk_used_bytes) || array_agg(disk_limit_bytes) || array_agg(rx_bytes) || array_agg(tx_bytes)
@@ -128,7 +141,7 @@ declare
 begin
     execute format('with given as (
             select p.* from %1$I b, unpack_points(b.at, b.points, b.base, b.narrow, b.wide, $3) p where b.sandbox_id = $1 and b.at = $2
-            union all select * from points_of($4)),
+            union all select * from weighed_points_of($4)),
         merged as (select floor_time(at, $3) as at, sum(n)::bigint as n,
             min(memory_min) as m0, as_bigint(sum(memory_avg * n::double precision) / sum(n)) as m1, max(memory_max) as m2,
             min(cpu_min) as c0, as_bigint(sum(cpu_avg * n::double precision) / sum(n)) as c1, max(cpu_max) as c2,
@@ -145,14 +158,14 @@ begin
         using id, begin_at, vals, count;
 end $$;
 
--- Packs rows of an hour of a sandbox, 3,600 at most. Returns how many.
+-- Packs rows of an hour of a sandbox, 4,000 at most. Returns how many.
 create function pack_hour(id text, hour timestamptz) returns integer language plpgsql as $$
 declare
     until timestamptz := hour + interval '1 hour';
     taken sample_rows[];
 begin
     until := coalesce((select s.at from sample_rows s where s.sandbox_id = id and s.at >= hour and s.at < until
-        order by s.at offset 3600 limit 1), until);
+        order by s.at offset 4000 limit 1), until);
     with gone as (delete from sample_rows s where s.sandbox_id = id and s.at >= hour and s.at < until returning s.*)
     select array_agg(row(g.*)::sample_rows) into taken from gone g;
     if taken is null then
@@ -192,18 +205,31 @@ begin
     return done;
 end $$;
 
+-- Samples that are not packed yet.
+create function rows_of(id text, from_at timestamptz, to_at timestamptz) returns sample_rows[] language sql stable as $$
+    select array(
+        select s from sample_rows s where s.sandbox_id = id and s.at >= from_at and s.at < to_at
+        union all select row(s.*)::sample_rows from samples s where s.sandbox_id = id and s.at >= from_at and s.at < to_at)
+$$;
+
+-- Whether there are so many samples in a range, as of a sandbox that was watched for hours, that the minutes are to answer instead.
+create function too_many_samples(id text, from_at timestamptz, to_at timestamptz) returns boolean language sql stable as $$
+    select (select coalesce(sum(b.points), 0) from sample_blocks b
+            where b.sandbox_id = id and b.at > from_at - interval '1 hour' and b.at < to_at)
+        + (select count(*) from sample_rows s where s.sandbox_id = id and s.at >= from_at and s.at < to_at) > 13000
+$$;
+
 -- What is known of a sandbox in a range, at a resolution: 1 (each sample), 60 or 3600 seconds. Rows that are not packed yet are
--- points of one sample at each of them. In no order.
+-- points of a sample, or of ten seconds. In no order.
 create function history_points(id text, from_at timestamptz, to_at timestamptz, width integer) returns setof history_point
 language plpgsql stable as $$
 begin
-    return query select p.* from points_of(array(
-        select s from sample_rows s where s.sandbox_id = id and s.at >= from_at and s.at < to_at
-        union all select row(s.*)::sample_rows from samples s where s.sandbox_id = id and s.at >= from_at and s.at < to_at)) p;
     if width = 1 then
+        return query select p.* from points_of(rows_of(id, from_at, to_at)) p;
         return query execute 'select p.* from points_of(array(select u from sample_blocks b, unpack_samples(b) u where
             b.sandbox_id = $1 and b.at > $2 - interval ''1 hour'' and b.at < $3 and u.at >= $2 and u.at < $3)) p' using id, from_at, to_at;
     else
+        return query select p.* from weighed_points_of(rows_of(id, from_at, to_at)) p;
         return query execute format('select p.* from %I b, unpack_points(b.at, b.points, b.base, b.narrow, b.wide, $4) p
             where b.sandbox_id = $1 and b.at > $2 - %L::interval and b.at < $3 and p.at >= $2 and p.at < $3',
             case width when 60 then 'minute_blocks' else 'hour_blocks' end, case width when 60 then '1 hour' else '31 days' end)
@@ -217,19 +243,30 @@ create function stats_history(id text, from_at timestamptz, to_at timestamptz, s
 language plpgsql stable as $$
 declare
     scale record;
+    born timestamptz;
 begin
     if from_at > to_at then
         return null;
     end if;
-    scale := history_scale(from_at, to_at, step, (select s.created_at from sandboxes s where s.id = $1), '{1,60,3600}', '{10,60,3600}', kept);
-    return (with points as (
-        select date_bin(scale.step_seconds * interval '1 second', at, scale.begin_at) as bin, sum(n)::double precision as n,
-            min(memory_min) as m0, sum(memory_avg * n::double precision) as m1, max(memory_max) as m2,
-            min(cpu_min) as c0, sum(cpu_avg * n::double precision) as c1, max(cpu_max) as c2,
-            min(disk_min) as d0, sum(disk_avg * n::double precision) as d1, max(disk_max) as d2,
-            min(pids_min) as p0, sum(pids_avg * n::double precision) as p1, max(pids_max) as p2,
+    born := (select s.created_at from sandboxes s where s.id = $1);
+    scale := history_scale(from_at, to_at, step, born, '{1,60,3600}', '{10,60,3600}', kept);
+    if scale.chosen = 1 and too_many_samples($1, scale.begin_at, scale.end_at) then
+        scale := history_scale(from_at, to_at, step, born, '{1,60,3600}', '{0,60,3600}', kept);
+    end if;
+    return (with weighed as (
+        select date_bin(scale.step_seconds * interval '1 second', at, scale.begin_at) as bin,
+            case when scale.chosen = 1 then 1.0 else sum(n)::double precision end as n,
+            min(memory_min) as m0, sum(memory_avg * n::double precision) / sum(n) as m1, max(memory_max) as m2,
+            min(cpu_min) as c0, sum(cpu_avg * n::double precision) / sum(n) as c1, max(cpu_max) as c2,
+            min(disk_min) as d0, sum(disk_avg * n::double precision) / sum(n) as d1, max(disk_max) as d2,
+            min(pids_min) as p0, sum(pids_avg * n::double precision) / sum(n) as p1, max(pids_max) as p2,
             max(rx_bytes) as rx, max(tx_bytes) as tx
-        from history_points($1, scale.begin_at, scale.end_at, ('{1,60,3600}'::integer[])[scale.chosen]) group by 1)
+        from history_points($1, scale.begin_at, scale.end_at, ('{1,60,3600}'::integer[])[scale.chosen])
+        group by 1, case when scale.chosen = 1 then floor_time(at, interval '10 seconds') else at end),
+    points as (
+        select bin, sum(w.n) as n, min(m0) as m0, sum(m1 * w.n) as m1, max(m2) as m2, min(c0) as c0, sum(c1 * w.n) as c1, max(c2) as c2,
+            min(d0) as d0, sum(d1 * w.n) as d1, max(d2) as d2, min(p0) as p0, sum(p1 * w.n) as p1, max(p2) as p2, max(rx) as rx, max(tx) as tx
+        from weighed w group by bin)
     select json_build_object('from', rfc3339(scale.begin_at), 'to', rfc3339(least(scale.end_at, last_time())), 'step_seconds', scale.step_seconds,
         'points', coalesce(json_agg(json_build_object('at', rfc3339(bin),
             'memory', json_build_object('min', m0, 'avg', round((m1 / n)::numeric), 'max', m2),

@@ -20,14 +20,14 @@ create function greater_of(a integer[], b integer[]) returns integer[] language 
     select array_agg(greatest(x, y) order by n) from unnest(a, b) with ordinality u(x, y, n)
 $$;
 
--- Samples of an hour of a sandbox as a row. Values that no honest node sends are cut to what fits; use of CPU is at most its limit.
+-- Samples of an hour of a sandbox as a row; those of ten seconds count as one (history.sql). Values that no honest node sends are cut to what fits; use of CPU is at most its limit.
 create function usage_window(s sandboxes, hour timestamptz, taken sample_rows[]) returns usage_windows language plpgsql stable as $$
 declare
     w usage_windows;
     changed boolean := exists (select from earlier_cpu_limits e where e.sandbox_id = s.id);
 begin
     with minutes as materialized (
-        select least(floor(date_part('epoch', t.at - hour) / 60), 59)::integer as minute, count(*) as samples,
+        select least(floor(date_part('epoch', t.at - hour) / 60), 59)::integer as minute, count(distinct floor_time(t.at, interval '10 seconds')) as samples,
             least(max(t.memory_unreclaimable_bytes) / 1024, 2147483647)::integer as memory,
             avg(least(greatest(t.cpu_centi, 0), 10000)) as cpu, max(t.disk_used_bytes) as disk, max(t.pids) as pids,
             min(t.at) as first_at, max(t.at) as last_at

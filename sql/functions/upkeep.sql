@@ -119,10 +119,23 @@ create function upkeep_webhooks(most integer, after text) returns upkept languag
     select ((select count(*) from seen), (select count(*) from gone), (select max(id) from seen))::upkept
 $$;
 
--- Ended sandboxes, with what their nodes reported of them. Events and audit have retention times of their own.
-create function upkeep_sandboxes(keep_days integer, most integer, after text) returns upkept language sql as $$
-    select upkeep_rows('sandboxes', 'ended_at', days_ago(keep_days), most, after)
-$$;
+-- Ended sandboxes, with what their nodes reported of them. Events and audit have retention times of their own. A row of sandbox_told goes
+-- with its sandbox. A late report of a node holds such rows, in its own order, and then takes the rows of its sandboxes or the epoch: so
+-- nothing is waited for here, and what somebody holds stays for the next time. A sandbox that is locked gets no new row.
+create function upkeep_sandboxes(keep_days integer, most integer, after text) returns upkept language plpgsql as $$
+declare
+    u upkept;
+    ids text[];
+    held text[];
+begin
+    ids := array(select s.id from sandboxes s where s.ended_at >= coalesce(nullif(after, '')::timestamptz, '-infinity')
+        and s.ended_at < days_ago(keep_days) order by s.ended_at limit most for update skip locked);
+    held := array(select t.sandbox_id from sandbox_told t where t.sandbox_id = any(ids) for update skip locked);
+    with gone as (delete from sandboxes s where s.id = any(ids)
+            and (s.id = any(held) or not exists (select from sandbox_told t where t.sandbox_id = s.id)) returning s.ended_at)
+        select count(*), count(*), max(g.ended_at)::text into u.seen, u.removed, u.reached from gone g;
+    return u;
+end $$;
 
 -- When a key ended: revoked or expired.
 create function key_over_at(k api_keys) returns timestamptz language sql immutable as $$

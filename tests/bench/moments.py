@@ -12,7 +12,7 @@ DATABASE = {"admission": ["1"], "history.py": [BUILD_ROOT, "10", "1", "1"], "htt
             "upkeep.sh": [BUILD_ROOT, "1000", "2"], "right_sizes.sh": [BUILD_ROOT, "40", "4"], "system_history.sh": [BUILD_ROOT, "1000", "2", "1"],
             "trend.sh": [BUILD_ROOT, "5"]}
 INSTALLATION = {"bystander.py": ["1", "spin"], "copy_up.py": ["1"], "create.py": ["1", "2", "1"], "crowd.py": ["2", "10", "4", "4"], "flood.py": ["1"], "heavy_reads.py": ["1", "1000"], "inside.py": ["2", "4"],
-                "overdue.py": ["2"], "storm.py": ["1", "30"], "watchers.py": ["20", "500", "2"], "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
+                "overdue.py": ["2"], "soak.py": ["0.4", "3", "8"], "storm.py": ["1", "30"], "watchers.py": ["20", "500", "2"], "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
 WARM = {"warm.py": ["1", "2"]}  # of an installation with a warm pool
 
 

@@ -3,6 +3,39 @@ import { done, expect, look, openPage, signIn, URL_OF_CORRAL, withBrowser } from
 
 const FIRST_PAGE_MAX = 150 * 1000;
 
+// The browser of this test shows all of its pages, so a page is told whether somebody sees it.
+const show = (page, is) =>
+    page.evaluate((hidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }, !is);
+
+// More tabs than a browser has connections to a server: those that nobody sees hold none, and know what happened when they are seen again.
+async function manyTabs(page) {
+    await page.goto(`${URL_OF_CORRAL}/#/events`);
+    await page.getByText("live", { exact: true }).waitFor();
+    await show(page, false);
+    const tabs = [];
+    for (let n = 0; n < 7; n++) {
+        const tab = await page.context().newPage();
+        tabs.push(tab);
+        const follows = tab.waitForResponse((answer) => answer.url().endsWith("/sandbox/events") && answer.ok());
+        await signIn(tab, process.env.USER_KEY);
+        await follows;
+        await show(tab, false);
+    }
+    const headers = { "X-API-Key": process.env.USER_KEY };
+    const made = await page.context().request.post(`${URL_OF_CORRAL}/sandbox`, { headers, data: { name: "made-unseen" } });
+    expect(made.ok(), "a sandbox is made");
+    await show(page, true);
+    await page.getByText("made-unseen").or(page.getByText("Created", { exact: true })).first().waitFor();
+    await page.getByText("live", { exact: true }).waitFor();
+    await page.context().request.delete(`${URL_OF_CORRAL}/sandbox/${(await made.json()).id}`, { headers });
+    for (const tab of tabs) await tab.close();
+    await page.goto(`${URL_OF_CORRAL}/#/sandboxes`);
+    await page.getByText("No sandbox is live").waitFor();
+}
+
 await withBrowser(async (browser) => {
     const page = await openPage(browser, { allow: [/status of 40[13]/] });
     const protocol = await page.context().newCDPSession(page);
@@ -23,6 +56,8 @@ await withBrowser(async (browser) => {
     expect(bytes > 10000 && bytes < FIRST_PAGE_MAX, `the first page is at most ${FIRST_PAGE_MAX} bytes, not ${bytes}`);
     console.log(`the first page is ${bytes} bytes`);
     await look(page, "no-sandboxes");
+
+    await manyTabs(page);
 
     // The key outlives a reload of this tab, and stands in no other place than the tab's own.
     await page.reload();

@@ -156,3 +156,33 @@ def test_an_older_leader_is_refused_after_a_restart_too(corral, user):
     assert restarting.wait(60) == 0
     wait_until("the new leader is accepted", lambda: log_of(corral).count("welcome to") > before.count("welcome to"), 20)
     wait_until("a create is accepted", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)
+
+
+def test_a_controller_that_is_lost_leaves_no_sandbox_watched(corral, user):
+    """Its node keeps a sample each second for a quarter of a minute after it was told last, and then one each ten seconds; the restarted
+    controller, of which nobody asks anything, changes nothing, and all that was kept is stored."""
+    sandbox = user.create(command=FOREVER)
+    user.stats(sandbox["id"])
+
+    def stored():
+        return [int(at) / 1000 for at in corral.sql("select (extract(epoch from at) * 1000)::bigint from history_points("
+                                                    f"'{sandbox['id']}', now() - interval '1 day', now(), 1) order by at").split()]
+
+    def watched():
+        user.stats(sandbox["id"])
+        times = stored()[-5:]
+        return len(times) == 5 and times[-1] - times[0] < 8
+    wait_until("a sample each second", watched, 30, 1)
+    dropped = corral.metric('corral_node_dropped_total{node="node-1",kind="sample"}')
+    lost = float(corral.sql("select extract(epoch from clock_timestamp())"))
+    corral.kill("controller")
+    wait_until("it is lost for long enough", lambda: float(corral.sql("select extract(epoch from clock_timestamp())")) > lost + 40, 50, 0.5)
+    corral.restart("controller")
+    ready(corral)
+    wait_until("a sample of afterwards", lambda: stored()[-1] > lost + 41, 30, 0.5)
+    times = [at for at in stored() if at > lost - 3]
+    soon, later = [at for at in times if at < lost + 10], [at for at in times if at > lost + 17]
+    assert max(b - a for a, b in zip(soon, soon[1:])) < 3, soon
+    assert min(b - a for a, b in zip(later, later[1:])) > 9 and max(b - a for a, b in zip(later, later[1:])) < 14, later
+    assert corral.metric('corral_node_dropped_total{node="node-1",kind="sample"}') == dropped
+    user.delete(sandbox["id"])

@@ -67,6 +67,10 @@ class Session:
         while self.thread.is_alive() and not asked("select wait_event_type = 'Lock' from pg_stat_activity where pid = %s", self.pid):
             time.sleep(0.005)
 
+    def end_of(self, sql):
+        self.begin(sql)
+        return self.end()
+
     def end(self):
         self.thread.join(20)
         assert not self.thread.is_alive(), "it hangs"
@@ -154,6 +158,38 @@ def test_packing():
     packing.connection.commit()
     storing.end()
     assert asked("select count(*) from sample_rows where sandbox_id = sandbox(1)") == 1
+
+
+def old(*numbers):
+    """Ended sandboxes that upkeep is to remove, made in this order."""
+    with watcher.cursor() as cursor:
+        for n in numbers:
+            cursor.execute("""insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
+                nofile, state, spec, created_at, expires_at) select sandbox(%s), 'usr_1', 'key_1', 'enterprise', 'i', 'n', 1, 1, 1, 1, 1, 1, 'pending', '',
+                now() - interval '90 days', now()""", (n,))
+            cursor.execute("update sandboxes set state = 'failed', reason = 'no_capacity', ended_at = now() - interval '60 days' - %s * interval '1 hour' "
+                           "where id = sandbox(%s)", (n, n))
+
+
+def remains(*numbers):
+    return asked("select count(*) from sandboxes where id = any(array(select sandbox(n) from unnest(%s) n))", list(numbers))
+
+
+def test_old_sandboxes_and_their_node():
+    """A node tells of sandboxes that upkeep removes at this moment: of what it holds and what it makes, in whatever order."""
+    old(42, 41, 43) # removed in this order
+    for n in (41, 42):
+        asked("select sampled(array[%s], interval '1 s', 1)", n)
+    pair("a node's reports in their order, and a removal in its own", "select from sandbox_told where sandbox_id = sandbox(41) for update",
+         "select upkeep_sandboxes(30, 100, '')", "select from sandbox_told where sandbox_id = sandbox(42) for update")
+    assert remains(41) == 1
+    old(44, 45)
+    asked("select sampled(array[%s], interval '1 s', 1)", 44)
+    pair("the first report of one, and a removal", "select from sandbox_told where sandbox_id = sandbox(44) for update",
+         "select upkeep_sandboxes(30, 100, '')", "select sampled('{45}', interval '1 s', 1)")
+    assert remains(44) == 1
+    Session().end_of("select upkeep_sandboxes(30, 100, '')")
+    assert not remains(41, 42, 43, 44, 45) and not asked("select count(*) from sandbox_told where sandbox_id > sandbox(40)")
 
 
 def test_samples_and_violations():

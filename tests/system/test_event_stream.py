@@ -180,6 +180,11 @@ def test_who_may(corral, user, opened):
 
 def test_a_list_is_still_a_list(user, opened):
     assert user.call("GET", "/sandbox/events").headers["content-type"] == "application/json"
+    for accept, kind in (("text/event-stream;q=0, application/json", "application/json"), ("Text/Event-Stream", "text/event-stream"),
+                         ("application/json, text/event-stream;q=0.5", "application/json"), ("*/*", "application/json")):
+        asked = requests.get(user.url + "/sandbox/events", headers={"X-API-Key": user.session.headers["X-API-Key"], "Accept": accept}, timeout=10, stream=True)
+        assert asked.headers["content-type"] == kind, accept
+        asked.close()
     head = requests.head(user.url + "/sandbox/events", headers={"X-API-Key": user.session.headers["X-API-Key"], "Accept": "text/event-stream"},
                          timeout=10)
     assert head.status_code == 200 and head.headers["content-type"] == "text/event-stream"

@@ -103,7 +103,7 @@ def test_a_rotation(user, receiver):
 def test_what_is_refused(user):
     url = "https://example.com/hook"
     for body in ({"url": url}, {"url": url, "events": []}, {"url": url, "events": ["sandbox.none"]}, {"url": url, "events": ["sand*"]},
-                 {"url": "ftp://example.com", "events": ["*"]}, {"url": "https://me:pw@example.com/", "events": ["*"]},
+                 {"url": "ftp://example.com", "events": ["*"]}, {"url": "https://b\u00fccher.example/", "events": ["*"]}, {"url": "https://me:pw@example.com/", "events": ["*"]},
                  {"url": "https://" + "a" * 2048, "events": ["*"]}, {"url": url, "events": ["*"], "labels": {"a b": "c"}},
                  {"url": url, "events": ["*"], "secret": "whsec_x"}):
         assert user.refused("POST", "/sandbox/webhooks", body)["code"] == "invalid", body

@@ -2,6 +2,7 @@
 #include "controller/core/burst.h"
 #include "tests/lib/unit.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct alert_rule rule = {
@@ -103,6 +104,9 @@ static void test_readings(void **state)
     }
     below.clear = 7;
     assert_int_equal(alert_read(&below, 7), ALERT_CLEAR);
+    assert_int_equal(alert_read(&rule, NAN), ALERT_UNKNOWN);
+    assert_int_equal(alert_read(&below, NAN), ALERT_UNKNOWN);
+    assert_int_equal(alert_read(&rule, INFINITY), ALERT_BREACH);
 }
 
 static void test_room(void **state)

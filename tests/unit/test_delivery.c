@@ -280,6 +280,47 @@ static void test_an_order_to_prune(void **state)
     delivery_fini(&d);
 }
 
+/* What the next update says of samples that are to be dense: how many sandboxes; -1: nothing. */
+static int told_dense(struct delivery *d, uint64_t now, bool taken)
+{
+    struct node_update u;
+    delivery_tell(d, now, &u);
+    int told = u.dense.number ? (int)u.dense.count : -1;
+    assert_int_equal(u.dense.for_ms, told > 0 ? DELIVERY_DENSE_MS : 0);
+    delivery_told(&u);
+    delivery_polled(d, now, taken ? u.number : 0);
+    return told;
+}
+
+static void test_what_is_watched_is_told_and_told_again(void **state)
+{
+    struct delivery d = {0};
+    struct sandbox_id id[NODE_DENSE_MAX];
+    for (unsigned i = 0; i < NODE_DENSE_MAX; i++)
+        id[i] = an_id((uint8_t)i);
+    delivery_dense(&d, 1, NULL, 0);
+    assert_false(delivery_owes(&d)); /* it was never told of any */
+    delivery_dense(&d, 1, id, 2);
+    assert_true(delivery_owes(&d));
+    assert_int_equal(told_dense(&d, 1, false), 2);
+    assert_true(delivery_owes(&d)); /* it was lost */
+    assert_int_equal(told_dense(&d, 1, true), 2);
+    delivery_dense(&d, DELIVERY_RENEW_MS, id, 2);
+    assert_false(delivery_owes(&d)); /* the same, and not old yet */
+    assert_int_equal(told_dense(&d, 2, true), -1);
+    delivery_dense(&d, 1 + DELIVERY_RENEW_MS, id, 2);
+    assert_int_equal(told_dense(&d, 1 + DELIVERY_RENEW_MS, true), 2);
+    delivery_dense(&d, 2 + DELIVERY_RENEW_MS, id + 1, 2);
+    assert_int_equal(told_dense(&d, 2 + DELIVERY_RENEW_MS, true), 2);
+    delivery_dense(&d, 3 + DELIVERY_RENEW_MS, id, NODE_DENSE_MAX);
+    assert_int_equal(told_dense(&d, 3 + DELIVERY_RENEW_MS, true), NODE_DENSE_MAX);
+    delivery_dense(&d, 4 + DELIVERY_RENEW_MS, NULL, 0);
+    assert_int_equal(told_dense(&d, 4 + DELIVERY_RENEW_MS, true), 0);
+    delivery_dense(&d, 9 * DELIVERY_RENEW_MS, NULL, 0);
+    assert_false(delivery_owes(&d)); /* nothing is nothing to renew */
+    delivery_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_orders_about_images_come_in_pieces),
         cmocka_unit_test(test_newer_orders_about_images_begin_again),
         cmocka_unit_test(test_an_order_to_prune),
+        cmocka_unit_test(test_what_is_watched_is_told_and_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

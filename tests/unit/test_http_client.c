@@ -29,7 +29,9 @@ static void test_which_urls(void **state)
                                       "http://exam ple.com/",
                                       "http://example.com/\r\nX: y",
                                       "http://[fe80::1%25eth0]/",
-                                      "http://[::1"};
+                                      "http://[::1",
+                                      "http://b\u00fccher.example/",
+                                      "http://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         if (http_client_url_fault(good[i]))
             fail_msg("%s: %s", good[i], http_client_url_fault(good[i]));
@@ -81,6 +83,8 @@ static void test_addresses_that_are_not_public(void **state)
 {
     static const char *const urls[] = {"http://127.0.0.1:9/",
                                        "http://localhost:9/",
+                                       "http://localhost.:9/",
+                                       "http://127.0.0.1.:9/",
                                        "http://2130706433:9/",
                                        "http://0x7f.1:9/",
                                        "http://0177.0.0.1:9/",

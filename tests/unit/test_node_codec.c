@@ -135,6 +135,23 @@ static void test_report(void **state)
     node_message_fini(&back);
 }
 
+static void test_dense_order(void **state)
+{
+    struct node_message m = envelope(NODE_UPDATE), back;
+    m.update =
+        (struct node_update){.number = 5, .dense = {3, NODE_DENSE_FOR_MAX_MS + 1, 3, {id, {"no id"}, id}}};
+    round_trip(&m, &back);
+    assert_true(back.update.dense.number == 3 && back.update.dense.for_ms == NODE_DENSE_FOR_MAX_MS);
+    assert_int_equal(back.update.dense.count, 2); /* what is no id is left out */
+    assert_string_equal(back.update.dense.id[1].text, id.text);
+    assert_int_equal(back.faults.count, 1);
+    node_message_fini(&back);
+    m.update.dense = (struct dense_order){.number = 4}; /* nothing is watched any more */
+    round_trip(&m, &back);
+    assert_true(back.update.dense.number == 4 && !back.update.dense.count && !back.update.dense.for_ms);
+    node_message_fini(&back);
+}
+
 static void test_update(void **state)
 {
     struct node_message m = envelope(NODE_UPDATE), back;
@@ -503,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_update),
+        cmocka_unit_test(test_dense_order),
         cmocka_unit_test(test_inventory),
         cmocka_unit_test(test_a_status_that_cannot_be_told_is_left_out),
         cmocka_unit_test(test_times_of_a_start_that_cannot_be),

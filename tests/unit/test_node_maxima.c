@@ -90,7 +90,7 @@ static struct node_inventory an_inventory(bool large)
     FILL_TEXT(in.facts.docker_api_version);
     FILL_TEXT(in.facts.region);
     FILL_TEXT(in.facts.unhealthy);
-    in.facts.pools = in.facts.images = true;
+    in.facts.pools = in.facts.images = in.facts.dense = true;
     struct node_resources *to = &in.facts.capacity;
     RESOURCE_FIELDS(MOST)
     in.facts.enforces = ENFORCE_ALL;
@@ -306,6 +306,9 @@ static void update(struct node_message *m, bool large)
     UPDATE_FIELDS(MOST)
     n->prune = (struct image_prune_order){NODE_NUMBER_MAX, true, NODE_COUNTER_MAX};
     n->cleanup = (struct cleanup_order){NODE_NUMBER_MAX, true};
+    n->dense = (struct dense_order){NODE_NUMBER_MAX, NODE_DENSE_FOR_MAX_MS, NODE_DENSE_MAX, {{{0}}}};
+    for (size_t i = 0; i < NODE_DENSE_MAX; i++)
+        n->dense.id[i] = id_of(i);
     n->certificate_len = NODE_CERTIFICATE_MAX;
     n->certificate = bytes_of(n->certificate_len);
 }

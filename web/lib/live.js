@@ -1,8 +1,9 @@
 /*
  * One stream of events for the whole page: text/event-stream by fetch, since an EventSource sends no headers. It comes back
- * by itself, after the event that was seen last, so that none is missing and none comes twice.
+ * by itself, after the event that was seen last, so that none is missing and none comes twice. A page that nobody sees has none.
  */
 import { Problem, request } from "./api.js";
+import { seen, untilSeen } from "./seen.js";
 import { session } from "./session.js";
 import { store } from "./store.js";
 
@@ -57,6 +58,7 @@ async function read(answer, alive) {
 async function follow(ended) {
     const stop = new AbortController();
     ended.addEventListener("abort", () => stop.abort());
+    const unwatch = seen.watch((is) => is || stop.abort());
     let timer = setTimeout(() => stop.abort(), SILENCE_MS);
     const alive = () => {
         clearTimeout(timer);
@@ -74,12 +76,15 @@ async function follow(ended) {
         await read(answer, alive);
     } finally {
         clearTimeout(timer);
+        unwatch();
     }
 }
 
 async function run(ended) {
     let failures = 0;
-    while (!ended.aborted) {
+    for (;;) {
+        await untilSeen(ended);
+        if (ended.aborted) return;
         const since = Date.now();
         try {
             await follow(ended);
@@ -92,8 +97,9 @@ async function run(ended) {
                 return;
             }
         }
-        failures = Date.now() - since > 5000 ? 0 : failures + 1;
         if (!ended.aborted) live.set("waits");
+        if (!seen.get()) continue;
+        failures = Date.now() - since > 5000 ? 0 : failures + 1;
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS[Math.min(failures, AGAIN_MS.length - 1)]));
     }
 }

@@ -2,6 +2,8 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { request } from "../lib/api.js";
 import { exact } from "../lib/format.js";
+import { seen } from "../lib/seen.js";
+import { useStore } from "../lib/store.js";
 import { ENDED } from "../lib/words.js";
 import { Check } from "../parts/field.js";
 import { Empty, Failure } from "../parts/status.js";
@@ -40,8 +42,10 @@ export function View({ sandbox, entry }) {
     const [error, setError] = useState(null);
     const [state, setState] = useState("reads");
     const ended = ENDED.has(sandbox.state);
+    const follows = useStore(seen) || ended; // a page that nobody sees does not, and reads again when it is seen
 
     useEffect(() => {
+        if (!follows) return undefined;
         const over = new AbortController();
         place.current.replaceChildren();
         setCount(0);
@@ -64,7 +68,7 @@ export function View({ sandbox, entry }) {
             .then(() => setState("over"))
             .catch((thrown) => over.signal.aborted || setError(thrown));
         return () => over.abort();
-    }, [sandbox.id, stream, ended]);
+    }, [sandbox.id, stream, ended, follows]);
 
     const search = (event) => {
         word.current = event.currentTarget.value.toLowerCase();

@@ -16,7 +16,7 @@ import { UserName } from "../parts/user_name.js";
 const SAMPLE_MS = 1000;
 const CHARTED = new Set(["memory_bytes", "cpu_millis", "cpu_shares", "storage_bytes", "pids"]); // limits that are not listed among the facts
 const LIVE_SECONDS = 600;
-const STORED_SECONDS = 10; // between two samples of the history
+const STORED_SECONDS = 10; // between two samples of the history, at most; 1 while somebody watches
 
 // live: the chart goes on once a second
 const RANGES = [
@@ -29,7 +29,7 @@ const RANGES = [
 async function history(sandbox, seconds, signal) {
     const to = ENDED.has(sandbox.state) ? Date.parse(sandbox.ended_at) + 1000 : Date.now() + 1000;
     const from = Math.max(to - seconds * 1000, Date.parse(sandbox.created_at));
-    const step = Math.max(STORED_SECONDS, Math.ceil(seconds / 600));
+    const step = Math.ceil(seconds / 600);
     return get(`/sandbox/${sandbox.id}/stats/history`, { from: new Date(from).toISOString(), to: new Date(to).toISOString(), step }, { signal });
 }
 
