@@ -26,8 +26,6 @@
 #define NODE_IMAGE_PIECE_MAX  256           /* images in a report, orders in an update */
 #define NODE_IMAGE_LAYERS_MAX 2048          /* of all pulls in a report */
 #define NODE_LOGINS_MAX       64            /* in an update */
-#define NODE_PRUNES_MAX       4             /* in a report */
-#define NODE_PRUNED_MAX       256           /* images in the result of one */
 #define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
 #define NODE_LABELS_MAX       64            /* number of labels, of runtimes, of settings */
 #define NODE_LABEL_MAX        255           /* bytes of one */
@@ -125,8 +123,6 @@ struct node_report {
     uint64_t logs_lost;                      /* of ended sandboxes, since the agent's start */
     uint64_t starts_waiting, starts_wait_ms; /* starts that wait for a turn; the longest wait */
     struct node_images images;               /* number 0 and no image: nothing is said of them */
-    struct image_prune_report *prunes;
-    size_t prune_count;
 };
 
 struct node_update {
@@ -141,8 +137,6 @@ struct node_update {
     uint8_t *certificate; /* DER, NULL: none */
     size_t certificate_len;
     struct image_orders images;     /* number 0: none */
-    struct image_prune_order prune; /* number 0: none */
-    uint64_t prunes_acked;
 };
 
 struct node_message {

@@ -135,13 +135,6 @@ static void on_images(void *owner, const struct image_orders *piece)
     image_orders_take(agent->image_orders, piece);
 }
 
-/* Prunes are ordered image by image; this order is for what nobody listed, and no controller gives it yet. */
-static void on_prune(void *owner, const struct image_prune_order *order)
-{
-    (void)owner;
-    (void)order;
-}
-
 /* A certificate that is being written to disk. */
 struct renewal {
     struct agent *agent;
@@ -194,7 +187,6 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_committed = agent_committed,
                                             .on_cleanup = on_cleanup,
                                             .on_images = on_images,
-                                            .on_prune = on_prune,
                                             .on_certificate = on_certificate,
                                             .on_lost = on_lost};
 

@@ -65,12 +65,9 @@ struct uplink_ops {
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* An order may be repeated, with the same number. */
     void (*on_cleanup)(void *owner, const struct cleanup_order *order);
-    /*
-     * A piece of all orders about images, or an order to prune them; either may be repeated, with the same
-     * number. NULL where fill_hello says no `images`.
-     */
+    /* A piece of all orders about images; may be repeated, with the same number. NULL where fill_hello says
+     * no `images`. */
     void (*on_images)(void *owner, const struct image_orders *piece);
-    void (*on_prune)(void *owner, const struct image_prune_order *order);
     /* The controller sent a newer certificate (DER) for this node's key: check and store it (pki_replace),
      * then call uplink_reload. */
     void (*on_certificate)(void *owner, const uint8_t *der, size_t len);
@@ -106,13 +103,11 @@ void uplink_sample(struct uplink *uplink, const struct sample *sample);
 void uplink_cleanup(struct uplink *uplink, const struct cleanup_report *report);
 
 /*
- * All images of this node, or some of which something changed; and the result of a prune, sent repeatedly
- * until it is acknowledged. What the structs hold is taken. A controller that does not take images is told
- * nothing.
+ * All images of this node, or some of which something changed. What the structs hold is taken. A controller
+ * that does not take images is told nothing.
  */
 void uplink_images(struct uplink *uplink, struct node_images *all);
 void uplink_some_images(struct uplink *uplink, struct node_images *some);
-void uplink_prune(struct uplink *uplink, struct image_prune_report *report);
 
 /* The certificate file has changed: the next connections use it. ERR_CONFIG: it cannot be used; nothing
  * changed. */

@@ -56,9 +56,3 @@ void node_images_fini(struct node_images *images)
     free(images->image);
     *images = (struct node_images){0};
 }
-
-void image_prune_report_fini(struct image_prune_report *report)
-{
-    free(report->image);
-    *report = (struct image_prune_report){0};
-}

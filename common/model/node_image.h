@@ -108,28 +108,4 @@ struct node_images {
 };
 void node_images_fini(struct node_images *images);
 
-/* Controller to agent: remove images that nobody needs. */
-struct image_prune_order {
-    uint64_t number; /* different for each order; 0: no order */
-    bool dry_run;
-    uint64_t unused_ms; /* at least so long */
-};
-
-struct pruned_image {
-    char ref[NODE_IMAGE_REF_MAX + 1];
-    uint64_t size_bytes;
-    bool removed;
-};
-
-/* Agent to controller: the result, repeated until its number is acknowledged. */
-struct image_prune_report {
-    uint64_t number; /* rises while the agent runs */
-    uint64_t asked;  /* number of the order; 0: by itself, for age or disk */
-    bool dry_run;
-    uint64_t found, removed, found_bytes, removed_bytes; /* of all, also those that are not listed */
-    struct pruned_image *image;                          /* owned; the first ones */
-    size_t count;
-};
-void image_prune_report_fini(struct image_prune_report *report);
-
 #endif

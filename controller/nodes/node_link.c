@@ -44,8 +44,6 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_cleanups(link->owner, node, m->report.cleanups, m->report.cleanup_count);
     if (link->ops.on_images && (m->report.images.number || m->report.images.count))
         link->ops.on_images(link->owner, node, &m->report.images);
-    if (link->ops.on_prunes && m->report.prune_count)
-        link->ops.on_prunes(link->owner, node, m->report.prunes, m->report.prune_count);
     if (m->report.status_count)
         link->ops.on_statuses(link->owner, node, m->report.statuses, m->report.status_count);
 }
@@ -361,25 +359,6 @@ bool node_link_images(struct node_link *link, const char *node, const struct ima
     delivery_images(&s->delivery, whole);
     nudge(link, s);
     return true;
-}
-
-bool node_link_prune(struct node_link *link, const char *node, const struct image_prune_order *order)
-{
-    struct session *s = session_of_node(link, node);
-    if (!s)
-        return false;
-    delivery_prune(&s->delivery, order);
-    nudge(link, s);
-    return true;
-}
-
-void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_to)
-{
-    struct session *s = session_of_node(link, node);
-    if (!s)
-        return;
-    delivery_ack_prunes(&s->delivery, up_to);
-    nudge(link, s);
 }
 
 size_t node_link_drop_stale(struct node_link *link, bool dry_run)

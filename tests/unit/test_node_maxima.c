@@ -166,37 +166,6 @@ static void images_of_report(struct node_report *r, bool large)
         r->images.image[i] = an_image(each, large);
 }
 
-static struct pruned_image a_pruned(bool large)
-{
-    struct pruned_image pruned = {.ref = "r"}, *to = &pruned;
-    if (!large)
-        return pruned;
-    PRUNED_IMAGE_FIELDS(MOST)
-    FILL_TEXT(pruned.ref);
-    return pruned;
-}
-
-static struct image_prune_report a_prune(bool large)
-{
-    struct image_prune_report prune = {.number = 1}, *to = &prune;
-    prune.count = NODE_PRUNED_MAX;
-    prune.image = mem_zalloc(prune.count * sizeof *prune.image);
-    for (size_t i = 0; i < prune.count; i++)
-        prune.image[i] = a_pruned(large);
-    if (large) {
-        IMAGE_PRUNE_REPORT_FIELDS(MOST)
-    }
-    return prune;
-}
-
-static void prunes_of_report(struct node_report *r, bool large)
-{
-    r->prune_count = NODE_PRUNES_MAX;
-    r->prunes = mem_zalloc(r->prune_count * sizeof *r->prunes);
-    for (size_t i = 0; i < r->prune_count; i++)
-        r->prunes[i] = a_prune(large);
-}
-
 static void report(struct node_message *m, bool large)
 {
     struct node_report *r = &m->report;
@@ -225,7 +194,6 @@ static void report(struct node_message *m, bool large)
             r->cleanups[i].counts.found[k] = r->cleanups[i].counts.removed[k] = CLEANUP_COUNT_MAX;
     }
     images_of_report(r, large);
-    prunes_of_report(r, large);
     struct node_report *to = r;
     if (large) {
         REPORT_FIELDS(MOST)
@@ -304,7 +272,6 @@ static void update(struct node_message *m, bool large)
     if (!large)
         return;
     UPDATE_FIELDS(MOST)
-    n->prune = (struct image_prune_order){NODE_NUMBER_MAX, true, NODE_COUNTER_MAX};
     n->cleanup = (struct cleanup_order){NODE_NUMBER_MAX, true};
     n->certificate_len = NODE_CERTIFICATE_MAX;
     n->certificate = bytes_of(n->certificate_len);
