@@ -248,7 +248,8 @@ static bool to_update(struct pb_arena *arena, const struct node_message *m, stru
            to_desired_states(arena, in->desired_states, in->desired_count, faults, &out->desired_states,
                              &out->n_desired_states) &&
            to_acks(arena, in->acks, in->ack_count, faults, &out->acks, &out->n_acks) &&
-           to_image_orders(arena, &in->images, faults, &out->images);
+           to_image_orders(arena, &in->images, faults, &out->images) && in->login_count <= NODE_LOGINS_MAX &&
+           to_logins(arena, in->logins, in->login_count, faults, &out->logins, &out->n_logins);
 }
 
 static bool from_update(const Corral__Envelope *whole, struct node_message *m)
@@ -263,7 +264,9 @@ static bool from_update(const Corral__Envelope *whole, struct node_message *m)
            from_desired_states(in->desired_states, in->n_desired_states, NODE_UPDATE_MAX, &m->faults,
                                &out->desired_states, &out->desired_count) &&
            from_acks(in->acks, in->n_acks, NODE_UPDATE_MAX, &m->faults, &out->acks, &out->ack_count) &&
-           from_image_orders(in->images, &m->faults, &out->images);
+           from_image_orders(in->images, &m->faults, &out->images) &&
+           from_logins(in->logins, in->n_logins, NODE_LOGINS_MAX, &m->faults, &out->logins,
+                       &out->login_count);
 }
 
 static void fini_update(struct node_message *m)
@@ -274,6 +277,7 @@ static void fini_update(struct node_message *m)
     free(m->update.acks);
     free(m->update.certificate);
     image_orders_fini(&m->update.images);
+    registry_logins_free(m->update.logins, m->update.login_count);
 }
 
 static bool to_refused(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,

@@ -136,7 +136,9 @@ struct node_update {
     uint64_t cleanups_acked;
     uint8_t *certificate; /* DER, NULL: none */
     size_t certificate_len;
-    struct image_orders images;     /* number 0: none */
+    struct image_orders images;    /* number 0: none */
+    struct registry_login *logins; /* for the images of desired_states */
+    size_t login_count;
 };
 
 struct node_message {

@@ -203,7 +203,7 @@ static bool from_registry_login(const Corral__RegistryLogin *in, struct registry
 }
 
 #define ID_OF_registry_login(in) ""
-ARRAYS_HERE(logins, registry_login, struct registry_login, Corral__RegistryLogin, NO_ID)
+ARRAYS(logins, registry_login, struct registry_login, Corral__RegistryLogin, NO_ID)
 
 bool to_image_orders(struct pb_arena *arena, const struct image_orders *in, struct node_faults *faults,
                      Corral__ImageOrders **result)

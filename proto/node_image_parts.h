@@ -6,6 +6,9 @@
 
 struct Corral__ImageOrders;
 struct Corral__NodeImages;
+struct Corral__RegistryLogin;
+
+NODE_PART(logins, registry_login, Corral__RegistryLogin)
 
 /* *out: NULL where nothing is said. in: may be NULL. False: past a bound of the message. */
 bool to_node_images(struct pb_arena *arena, const struct node_images *in, struct node_faults *faults,

@@ -4,6 +4,8 @@
 #include "agent/core/image_desired.h"
 #include "agent/node/image_inventory.h"
 #include "agent/node/images.h"
+#include "agent/sandbox/runtime.h"
+#include "agent/sandbox/start_step.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
@@ -26,7 +28,8 @@ struct step_run {
     struct docker_call *call; /* NULL: it cannot be cancelled now */
     char before[80];          /* id that the name had before its pull; "": it was not here */
     char removing[IMAGE_NAME_MAX + 1];
-    char *auth;
+    char gone[80]; /* id of the image whose name was removed */
+    struct registry_login *login; /* a copy; NULL: none */
     bool pulling, pulled, cancelled;
 };
 
@@ -94,10 +97,20 @@ void image_orders_changed(struct image_orders_run *run)
 
 /* --- names --- */
 
-/* Whether the agent's name of an image is one of those that the order is about. */
-static bool is_of(const char *entry, const char *ref, const char *name)
+static bool is_same_repository(const char *a, const char *b)
 {
-    return !strcmp(entry, ref) || !strcmp(entry, name);
+    struct image_ref x, y;
+    return image_ref_parse(a, &x) && image_ref_parse(b, &y) && !strcmp(x.registry, y.registry) &&
+           !strcmp(x.path, y.path);
+}
+
+/* Whether the agent's name of an image is one of those that the order is about: the name with a digest that
+ * came with the one with a tag, too. */
+static bool is_of(const struct image_entry *entry, const struct step_run *s)
+{
+    return !strcmp(entry->ref, s->step.ref) || !strcmp(entry->ref, s->step.name) ||
+           (strchr(entry->ref, '@') && s->gone[0] && !strcmp(entry->id, s->gone) &&
+            is_same_repository(entry->ref, s->step.ref));
 }
 
 bool image_orders_keeps(const struct image_orders_run *run, const char *ref)
@@ -107,16 +120,16 @@ bool image_orders_keeps(const struct image_orders_run *run, const char *ref)
 
 /* --- steps --- */
 
-static void wipe_auth(struct step_run *s)
+static void wipe_login(struct step_run *s)
 {
-    if (s->auth)
-        explicit_bzero(s->auth, strlen(s->auth));
-    mem_free_ptr(&s->auth);
+    if (s->login)
+        explicit_bzero(s->login, sizeof *s->login);
+    mem_free_ptr(&s->login);
 }
 
 static void step_end(struct step_run *s)
 {
-    wipe_auth(s);
+    wipe_login(s);
     LIST_REMOVE(s, link);
     free(s);
 }
@@ -176,7 +189,7 @@ static void note_names(struct step_run *s, const struct docker_image *image)
     bool ours = image_memory_find(&agent->images, s->step.name) || strcmp(s->before, image->id);
     if (!ours)
         return;
-    agent_image_pulled(agent, s->step.name, image->id);
+    agent_image_came(agent, s->step.name, image);
     if (strcmp(s->step.name, s->step.ref))
         agent_image_pulled(agent, s->step.ref, image->id);
 }
@@ -187,7 +200,7 @@ static void on_pulled(void *arg, int code, const struct err *e)
 {
     struct step_run *s = arg;
     s->pulling = false;
-    wipe_auth(s);
+    wipe_login(s);
     if (!answered(s, code))
         return;
     if (code) {
@@ -208,7 +221,7 @@ static void pull(struct step_run *s)
         return;
     }
     struct docker_pull_bounds bounds = agent_pull_bounds(agent, "");
-    bounds.auth = s->auth;
+    bounds.login = s->login;
     s->pulling = true;
     s->call = docker_image_pull(agent->docker, s->step.name, &bounds, on_pulled, s);
 }
@@ -259,6 +272,18 @@ static void on_removed(void *arg, int code, const struct err *e)
     remove_next(s, true);
 }
 
+/* Whether a start has found the image, whose container is not created yet: Docker knows of no use then. */
+static bool starts_with(const struct agent *agent, const char *id)
+{
+    struct runtime *runtime, *next;
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    {
+        if (runtime->start && !strcmp(runtime->start->image.id, id))
+            return true;
+    }
+    return false;
+}
+
 /* The name may belong to another image by now, which is then not ours. */
 static void on_seen(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
@@ -272,7 +297,10 @@ static void on_seen(void *arg, int code, const struct err *e, const struct docke
     } else if (code || !entry || strcmp(entry->id, image->id)) {
         agent_image_forget(agent, s->removing);
         remove_next(s, true);
+    } else if (starts_with(agent, image->id)) {
+        step_failed(s, "a sandbox starts with it");
     } else {
+        snprintf(s->gone, sizeof s->gone, "%s", image->id);
         docker_image_remove(agent->docker, s->removing, on_removed, s);
     }
 }
@@ -282,7 +310,7 @@ static void remove_next(struct step_run *s, bool any)
     struct image_orders_run *run = s->run;
     const struct image_memory *memory = &run->agent->images;
     for (size_t i = 0; i < memory->count; i++) {
-        if (!is_of(memory->item[i].ref, s->step.ref, s->step.name))
+        if (!is_of(&memory->item[i], s))
             continue;
         snprintf(s->removing, sizeof s->removing, "%s", memory->item[i].ref);
         s->call = docker_image_inspect(run->agent->docker, s->removing, on_seen, s);
@@ -307,7 +335,7 @@ static void begin(struct image_orders_run *run, const struct image_step *step)
         remove_next(s, false);
         return;
     }
-    s->auth = step->login ? docker_auth_write(step->login) : NULL;
+    s->login = step->login ? mem_dup(step->login, sizeof *step->login) : NULL;
     s->step.login = NULL; /* borrowed until the next orders only */
     run->progress = true;
     s->call = docker_image_inspect(run->agent->docker, step->name, on_found, s);

@@ -203,6 +203,8 @@ static void on_update(struct uplink *u, struct node_message *m)
         u->ops.on_cleanup(u->owner, &m->update.cleanup);
     if (m->update.images.number && u->ops.on_images)
         u->ops.on_images(u->owner, &m->update.images);
+    if (m->update.desired_count && u->ops.on_logins)
+        u->ops.on_logins(u->owner, m->update.logins, m->update.login_count);
     if (m->update.desired_count)
         u->ops.on_desired_states(u->owner, m->update.desired_states, m->update.desired_count);
     if (u->stage == SESSION && u->poll)

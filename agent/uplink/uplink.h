@@ -59,6 +59,9 @@ struct uplink_ops {
     void (*fill_hello)(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
                        size_t *count);
     void (*on_welcome)(void *owner, const struct uplink_welcome *welcome);
+    /* How to log in to registries, for the images of the desired states that follow: count 0 where none of
+     * them needs it. May be NULL. */
+    void (*on_logins)(void *owner, const struct registry_login *logins, size_t count);
     void (*on_desired_states)(void *owner, const struct desired_state *desired_states, size_t count);
     void (*on_acked)(void *owner, const struct status_ack *acks, size_t count);
     /* The controller has committed the outbox's entries up to these numbers. */

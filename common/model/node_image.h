@@ -85,6 +85,9 @@ struct registry_login {
     char password[NODE_LOGIN_SECRET_MAX + 1];
 };
 
+/* Wipes them. NULL is fine. */
+void registry_logins_free(struct registry_login *logins, size_t count);
+
 /* Controller to agent: a piece of all orders for the node. Logins come with the first piece. */
 struct image_orders {
     uint64_t number; /* of the whole set, different for each; 0: no piece */

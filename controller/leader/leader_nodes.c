@@ -3,6 +3,8 @@
 
 #include "controller/leader/leader_cleanup.h"
 #include "controller/leader/leader_images.h"
+#include "controller/leader/leader_logins.h"
+#include "controller/leader/leader_told.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_left_out.h"
 #include "controller/leader/leader_trust.h"
@@ -184,6 +186,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_samples = on_samples,
                                               .on_violations = on_violations,
                                               .on_cleanups = leader_on_cleanups,
+                                              .logins = leader_on_logins,
                                               .on_images = leader_on_images,
                                               .on_left_out = leader_on_left_out,
                                               .on_streams = on_streams,

@@ -56,7 +56,11 @@ static void tell(struct node_link *link, struct session *s)
     struct msglink_token *token = s->parked;
     s->parked = NULL;
     delivery_tell(&s->delivery, loop_now_ms(), &m.update);
+    if (link->ops.logins)
+        m.update.login_count = link->ops.logins(link->owner, m.update.desired_states, m.update.desired_count,
+                                                &m.update.logins);
     session_reply(link, token, s, s->request, &m);
+    registry_logins_free(m.update.logins, m.update.login_count);
     delivery_told(&m.update);
 }
 

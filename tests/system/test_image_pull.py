@@ -1,4 +1,6 @@
 """Images that nodes pull, keep and remove as an administrator asks, from a registry with TLS and a password."""
+import base64
+import json
 import os
 import subprocess
 import tempfile
@@ -145,6 +147,48 @@ def test_a_restart_in_a_pull(corral, registry):
     corral.restart("agent")
     assert wait_state(corral, ref, "present", 90)[-1]["digest"] == digest
     corral.admin.good("DELETE", path(ref), status=202)
+
+
+def let_out(corral, registry):
+    corral.admin.call("DELETE", f"{REGISTRIES}/{registry.address}")
+
+
+def test_a_create_of_a_private_image(corral, registry, user):
+    """With the credentials of its registry, from the answer that sets them to the one that removes them; they are in no record of the node."""
+    ref = new_name(registry)
+    push(corral, registry, ref)
+    let_out(corral, registry)
+    problem = user.refused("POST", "/sandbox", {**SMALL, "image": ref})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+    let_in(corral, registry)
+    sandbox = user.create(**SMALL, image=ref)
+    shown = json.dumps([user.good("GET", f"/sandbox/{sandbox['id']}"), user.good("GET", f"/sandbox/{sandbox['id']}/events")])
+    assert sandbox["state"] == "running"
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for secret in (PASSWORD, basic, json.dumps(PASSWORD)[1:-1]):
+        assert secret not in shown
+        found = subprocess.run(["grep", "-rlF", "--exclude-dir=postgres", "--exclude-dir=docker*", "--", secret, corral.home], capture_output=True, text=True).stdout
+        assert not found, found
+    user.delete(sandbox["id"])
+    let_out(corral, registry)
+    other = new_name(registry)
+    push(corral, registry, other)
+    assert user.refused("POST", "/sandbox", {**SMALL, "image": other})["code"] == "image_unavailable"
+
+
+def test_a_restart_in_the_pull_of_a_create(corral, registry, user):
+    """The next agent gets the credentials again, since none was kept on its disk."""
+    ref = new_name(registry)
+    push(corral, registry, ref, noise=200 << 20)
+    let_in(corral, registry)
+    sandbox = user.good("POST", "/sandbox", {**SMALL, "image": ref}, status=202, headers={"Prefer": "respond-async"})
+    wait_until("Docker pulls", lambda: list(corral.home.glob("docker*/**/tmp/GetImageBlob*")), 20, 0.02)
+    corral.kill("agent")
+    assert not corral.docker("images", "-q", ref).strip()
+    corral.restart("agent")
+    wait_until("it runs", lambda: user.good("GET", f"/sandbox/{sandbox['id']}")["state"] != "pending", 60)
+    assert user.good("GET", f"/sandbox/{sandbox['id']}/wait?state=running&timeout_ms=60000")["state"] == "running"
+    user.delete(sandbox["id"])
 
 
 def wait_state_of_layers(corral, ref):

@@ -227,6 +227,20 @@ static struct desired_state a_desired_state(size_t i)
     return desired;
 }
 
+static struct registry_login *logins_of(bool large)
+{
+    struct registry_login *logins = mem_zalloc(NODE_LOGINS_MAX * sizeof *logins);
+    for (size_t i = 0; i < NODE_LOGINS_MAX; i++) {
+        strcpy(logins[i].registry, "r");
+        if (large) {
+            FILL_TEXT(logins[i].registry);
+            FILL_TEXT(logins[i].username);
+            FILL_TEXT(logins[i].password);
+        }
+    }
+    return logins;
+}
+
 static void orders_of_update(struct node_update *n, bool large)
 {
     struct image_orders *orders = &n->images;
@@ -244,15 +258,9 @@ static void orders_of_update(struct node_update *n, bool large)
         }
     }
     orders->logins = NODE_LOGINS_MAX;
-    orders->login = mem_zalloc(orders->logins * sizeof *orders->login);
-    for (size_t i = 0; i < orders->logins; i++) {
-        strcpy(orders->login[i].registry, "r");
-        if (large) {
-            FILL_TEXT(orders->login[i].registry);
-            FILL_TEXT(orders->login[i].username);
-            FILL_TEXT(orders->login[i].password);
-        }
-    }
+    orders->login = logins_of(large);
+    n->login_count = NODE_LOGINS_MAX;
+    n->logins = logins_of(large);
 }
 
 static void update(struct node_message *m, bool large)
