@@ -95,8 +95,8 @@ struct agent {
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not finished closing a session; 0: it has */
     struct image_memory images;
-    struct login_table logins;        /* for pulls that sandboxes cause */
-    bool told;                        /* desired states, in a session since the start */
+    struct login_table logins; /* for pulls that sandboxes cause */
+    bool told;                 /* desired states, in a session since the start */
     uint64_t started_ms;
     struct plain_images plain_images;
     uint64_t image_changes;       /* events about images that Docker reported, and 1 */

@@ -22,10 +22,8 @@
 #define NODE_UPDATE_MAX       1024 /* items of each kind in an update */
 #define NODE_UPDATE_BYTES_MAX (1024 * 1024) /* of the specs in one update */
 #define NODE_CLEANUPS_MAX     16            /* in a report */
-#define NODE_IMAGES_MAX       1024          /* of a node; orders for a node */
 #define NODE_IMAGE_PIECE_MAX  256           /* images in a report, orders in an update */
 #define NODE_IMAGE_LAYERS_MAX 2048          /* of all pulls in a report */
-#define NODE_LOGINS_MAX       64            /* in an update */
 #define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
 #define NODE_LABELS_MAX       64            /* number of labels, of runtimes, of settings */
 #define NODE_LABEL_MAX        255           /* bytes of one */

@@ -24,9 +24,9 @@ struct pull {
     struct docker *docker;
     struct turn turn;
     struct docker_request *request; /* NULL: it waits for its turn, was aborted, or cancelled */
-    char *ref, *user, *root, *auth;  /* auth: "": without a login */
-    struct registry_login *login;    /* NULL: none */
-    bool waits; /* the last progress line said that a layer waits for other downloads */
+    char *ref, *user, *root, *auth; /* auth: "": without a login */
+    struct registry_login *login;   /* NULL: none */
+    bool waits;                     /* the last progress line said that a layer waits for other downloads */
     struct docker_pull_bounds bounds;
     struct pull_size size;
     struct timer look;

@@ -84,8 +84,8 @@ static void share(const struct search *search, struct gc_image *image)
         if (strcmp(entry->id, image->id))
             continue;
         image->used_ms = entry->used_ms > image->used_ms ? entry->used_ms : image->used_ms;
-        image->kept |= is_base(search->agent, entry->ref) ||
-                       image_orders_keeps(search->agent->image_orders, entry->ref);
+        image->kept |=
+            is_base(search->agent, entry->ref) || image_orders_keeps(search->agent->image_orders, entry->ref);
     }
 }
 

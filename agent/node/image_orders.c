@@ -5,7 +5,6 @@
 #include "agent/node/image_inventory.h"
 #include "agent/node/images.h"
 #include "agent/sandbox/runtime.h"
-#include "agent/sandbox/start_step.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
@@ -28,7 +27,7 @@ struct step_run {
     struct docker_call *call; /* NULL: it cannot be cancelled now */
     char before[80];          /* id that the name had before its pull; "": it was not here */
     char removing[IMAGE_NAME_MAX + 1];
-    char gone[80]; /* id of the image whose name was removed */
+    char gone[80];                /* id of the image whose name was removed */
     struct registry_login *login; /* a copy; NULL: none */
     bool pulling, pulled, cancelled;
 };
@@ -272,18 +271,6 @@ static void on_removed(void *arg, int code, const struct err *e)
     remove_next(s, true);
 }
 
-/* Whether a start has found the image, whose container is not created yet: Docker knows of no use then. */
-static bool starts_with(const struct agent *agent, const char *id)
-{
-    struct runtime *runtime, *next;
-    HASH_ITER(hh, agent->runtimes, runtime, next)
-    {
-        if (runtime->start && !strcmp(runtime->start->image.id, id))
-            return true;
-    }
-    return false;
-}
-
 /* The name may belong to another image by now, which is then not ours. */
 static void on_seen(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
@@ -297,7 +284,7 @@ static void on_seen(void *arg, int code, const struct err *e, const struct docke
     } else if (code || !entry || strcmp(entry->id, image->id)) {
         agent_image_forget(agent, s->removing);
         remove_next(s, true);
-    } else if (starts_with(agent, image->id)) {
+    } else if (agent_runtime_starts_with(agent, image->id)) {
         step_failed(s, "a sandbox starts with it");
     } else {
         snprintf(s->gone, sizeof s->gone, "%s", image->id);

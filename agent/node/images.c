@@ -61,7 +61,8 @@ void agent_image_pulled(struct agent *agent, const char *ref, const char *id)
 }
 
 /* Only names with a tag that Docker shows with a digest have another one. */
-static bool digest_name(const char *ref, const struct docker_image *image, char out[static IMAGE_REF_FULL_MAX])
+static bool digest_name(const char *ref, const struct docker_image *image,
+                        char out[static IMAGE_REF_FULL_MAX])
 {
     struct image_ref name;
     if (!image_ref_parse(ref, &name) || name.digest[0])

@@ -112,8 +112,8 @@ static void on_pulled(void *arg, int code, const struct err *e)
     look(start);
 }
 
-/* Logins are not kept on disk: a start that an earlier agent began waits for the controller to tell them, as long as it may be
- * about to come. */
+/* Logins are not kept on disk: a start that an earlier agent began waits for the controller to tell them, as
+ * long as it may be about to come. */
 static bool must_wait(const struct agent *agent)
 {
     return !agent->told && loop_now_ms() - agent->started_ms < LOGIN_WAIT_MS;
@@ -193,6 +193,17 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     else
         turn_ask(&agent->turns, &start->turn, user_of(start));
     engine_due(agent->engine);
+}
+
+bool agent_runtime_starts_with(const struct agent *agent, const char *image_id)
+{
+    struct runtime *runtime, *next;
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    {
+        if (runtime->start && !strcmp(runtime->start->image.id, image_id))
+            return true;
+    }
+    return false;
 }
 
 /* --- the first step --- */

@@ -18,6 +18,8 @@
 #define NODE_IMAGE_LAYER_MAX  15 /* of a layer's id, as Docker shows it */
 #define NODE_LOGIN_NAME_MAX   255
 #define NODE_LOGIN_SECRET_MAX 4096 /* tokens of registries are long */
+#define NODE_LOGINS_MAX       64   /* in an update */
+#define NODE_IMAGES_MAX       1024 /* of a node; orders for a node */
 
 enum node_image_state {
     NODE_IMAGE_WAITING, /* ordered; its pull waits for its turn, or for its next try */

@@ -217,7 +217,8 @@ static void on_digests(void *arg, int code, const struct err *e, const PGresult 
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct db_image_digest *digests = mem_zalloc((count + 1) * sizeof *digests);
     for (size_t i = 0; i < count; i++)
-        digests[i] = (struct db_image_digest){PQgetvalue(r, (int)i, 0), PQgetvalue(r, (int)i, 1)};
+        digests[i] = (struct db_image_digest){PQgetvalue(r, (int)i, 0), PQgetvalue(r, (int)i, 1),
+                                              PQnfields(r) > 2 ? db_cell(r, (int)i, 2) : NULL};
     a.digests(a.arg, code, e, digests, count);
     free(digests);
 }
@@ -243,8 +244,8 @@ void db_image_digest(struct db_pool *pool, const char *ref, db_image_digests_cb 
 void db_images_told(struct db_pool *pool, const char *node, const char *items, bool whole,
                     db_image_digests_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"images_told", "select ref, digest from images_told($1, $2, $3)", 3,
-                                        .class = DB_HISTORY};
+    static const struct db_stmt stmt = {
+        "images_told", "select ref, digest, event from images_told($1, $2, $3)", 3, .class = DB_HISTORY};
     const char *params[] = {node, items, whole ? "true" : "false"};
     db_query(pool, &stmt, params, on_digests, asking_new((struct asking){.digests = cb, .arg = arg}));
 }

@@ -69,6 +69,7 @@ void db_registry_logins(struct db_pool *pool, db_registry_logins_cb *cb, void *a
 /* What each name stands for, one row each: ref, digest. */
 struct db_image_digest {
     const char *ref, *digest;
+    const char *event; /* of a node's report: what became of its pull; NULL: nothing */
 };
 typedef void db_image_digests_cb(void *arg, int code, const struct err *e,
                                  const struct db_image_digest *digests, size_t count);
@@ -79,7 +80,8 @@ void db_image_digests(struct db_pool *pool, const char *after, unsigned most, db
 void db_image_digest(struct db_pool *pool, const char *ref, db_image_digests_cb *cb, void *arg);
 
 /* A node's report (an array, sql/functions/images.sql says of what). whole: all that it holds. Told are the
- * names that stand for another digest now ("": for none), and an empty name where orders may have changed. */
+ * names that stand for another digest now ("": for none), or whose pulls began or ended, and an empty name
+ * where orders may have changed. */
 void db_images_told(struct db_pool *pool, const char *node, const char *items, bool whole,
                     db_image_digests_cb *cb, void *arg);
 

@@ -99,7 +99,8 @@ struct reading {
     char after[IMAGE_REF_FULL_MAX]; /* "": the first page */
 };
 
-static void on_page(void *arg, int code, const struct err *e, const struct db_image_digest *page, size_t count);
+static void on_page(void *arg, int code, const struct err *e, const struct db_image_digest *page,
+                    size_t count);
 
 static void read_page(struct leader_digests *digests, const char *after)
 {
@@ -134,7 +135,8 @@ static void end(struct leader_digests *digests)
     digests->read_ms = loop_now_ms();
 }
 
-static void on_page(void *arg, int code, const struct err *e, const struct db_image_digest *page, size_t count)
+static void on_page(void *arg, int code, const struct err *e, const struct db_image_digest *page,
+                    size_t count)
 {
     struct reading *reading = arg;
     struct leader *leader = leader_of(&reading->asked);

@@ -5,14 +5,12 @@
 #include "controller/leader/leader_digests.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_logins.h"
-#include "controller/leader/leader_told.h"
 
 #include "common/base/mem.h"
 #include "common/base/json_text.h"
 #include "common/io/log.h"
 #include "common/model/image_ref.h"
 #include "common/model/node_image.h"
-#include "proto/node_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +27,7 @@ struct node_orders {
 struct leader_images {
     struct leader *leader;
     struct node_orders *nodes;
-    uint64_t sets; /* sent so far */
+    uint64_t sets;       /* sent so far */
     bool reading, again; /* a reading is under way; what it reads may be old by now */
 };
 
@@ -114,8 +112,9 @@ static char *text_of(const struct leader_images *images, const struct db_image_o
     for (size_t i = 0; f && i < count; i++)
         fprintf(f, "%s %s %llu %d%d%d %llu\n", orders[i].ref, orders[i].digest,
                 (unsigned long long)orders[i].generation, orders[i].pull, orders[i].keep, orders[i].remove,
-                (unsigned long long)(orders[i].pull ? leader_logins_version(images->leader->logins, orders[i].ref)
-                                                    : 0));
+                (unsigned long long)(orders[i].pull
+                                         ? leader_logins_version(images->leader->logins, orders[i].ref)
+                                         : 0));
     if (!f || fclose(f))
         abort(); /* no memory */
     return text;
@@ -154,7 +153,6 @@ void leader_images_session(struct leader *leader, const char *node)
 {
     struct node_orders *n = orders_of(leader->images, node);
     mem_free_ptr(&n->sent);
-    leader_told_session(leader->told, node);
     leader_images_changed(leader);
 }
 

@@ -8,7 +8,6 @@
 #include "common/io/log.h"
 #include "common/io/secrets.h"
 #include "common/model/image_ref.h"
-#include "proto/node_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,24 +186,9 @@ void leader_logins_add(const struct leader_logins *logins, const char *ref, stru
     *count += unseal(logins, login, &out[*count]);
 }
 
-/* Members of the warm pool pull nothing. */
-size_t leader_on_logins(void *owner, const struct desired_state *desired, size_t count,
-                        struct registry_login **out)
+bool leader_on_login(void *owner, const char *ref, struct registry_login *out)
 {
     const struct leader *leader = owner;
-    size_t found = 0;
-    struct err e;
-    *out = NULL;
-    for (size_t i = 0; i < count && leader->logins->count; i++) {
-        struct sandbox_spec spec;
-        if (!desired[i].spec || desired[i].pooled ||
-            sandbox_spec_unpack(desired[i].spec, desired[i].spec_len, &spec, &e))
-            continue;
-        if (!*out)
-            *out = mem_zalloc(NODE_LOGINS_MAX * sizeof **out);
-        if (spec.image)
-            leader_logins_add(leader->logins, spec.image, *out, &found);
-        sandbox_spec_fini(&spec);
-    }
-    return found;
+    const struct sealed_login *login = login_of(leader->logins, ref);
+    return login && unseal(leader->logins, login, out);
 }

@@ -8,9 +8,9 @@
 
 #include "common/model/node_image.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-struct desired_state;
 struct leader;
 struct leader_logins;
 struct secrets;
@@ -29,7 +29,6 @@ void leader_logins_add(const struct leader_logins *logins, const char *ref, stru
 uint64_t leader_logins_version(const struct leader_logins *logins, const char *ref);
 
 /* As in node_link_ops. owner: the leader. */
-size_t leader_on_logins(void *owner, const struct desired_state *desired, size_t count,
-                        struct registry_login **out);
+bool leader_on_login(void *owner, const char *ref, struct registry_login *out);
 
 #endif

@@ -50,6 +50,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     db_node_join(leader->pool, facts, on_joined, join);
     cluster_state_session(leader->cluster, loop_now_ms(), facts, inventory, count,
                           leader_effects(leader->engine));
+    leader_told_session(leader->told, facts->name);
     leader_images_session(leader, facts->name);
 }
 
@@ -186,7 +187,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_samples = on_samples,
                                               .on_violations = on_violations,
                                               .on_cleanups = leader_on_cleanups,
-                                              .logins = leader_on_logins,
+                                              .login = leader_on_login,
                                               .on_images = leader_on_images,
                                               .on_left_out = leader_on_left_out,
                                               .on_streams = on_streams,

@@ -10,7 +10,6 @@
 #include "common/io/log.h"
 #include "common/model/image_ref.h"
 #include "common/model/node_image.h"
-#include "proto/node_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #include <uthash.h>
 
 #define REPORT_BYTES_MAX (4 << 20) /* of a node's whole report, gathered from its pieces */
-#define WAITING_MAX      8         /* reports of a node; of more, the oldest one that is no whole is dropped */
+#define WAITING_MAX      8 /* reports of a node; of more, the oldest one that is no whole is dropped */
 
 /* A report that waits to be written. */
 struct report {
@@ -31,7 +30,9 @@ struct node_told {
     UT_hash_handle hh; /* by node */
     char *gathered;    /* pieces of its whole report; NULL: none */
     size_t gathered_len, gathered_count;
-    uint64_t number; /* of that report; 0: it is not gathered */
+    uint64_t number;  /* of that report; 0: it is not gathered */
+    uint64_t held;    /* names in its latest whole report */
+    uint64_t pulling; /* of its latest report of what is ordered */
     struct report waiting[WAITING_MAX];
     size_t count;
     bool writing;
@@ -40,6 +41,7 @@ struct node_told {
 
 struct leader_told {
     struct leader *leader;
+    struct leader_pulls pulls;
     struct node_told *nodes;
 };
 
@@ -111,6 +113,12 @@ struct writing {
 
 static void write_next(struct leader_told *told, struct node_told *n);
 
+static void count_event(struct leader_pulls *pulls, const char *event)
+{
+    pulls->pulled += event && !strcmp(event, "image.pulled");
+    pulls->failed += event && !strcmp(event, "image.pull_failed");
+}
+
 static void on_written(void *arg, int code, const struct err *e, const struct db_image_digest *changed,
                        size_t count)
 {
@@ -124,6 +132,7 @@ static void on_written(void *arg, int code, const struct err *e, const struct db
     bool due = false;
     for (size_t i = 0; !code && i < count; i++) {
         due |= !changed[i].ref[0];
+        count_event(&leader->told->pulls, changed[i].event);
         if (changed[i].ref[0])
             leader_digests_set(leader->digests, changed[i].ref, changed[i].digest);
     }
@@ -241,6 +250,26 @@ static bool gather(struct node_told *n, const struct node_images *told, const ch
     return told->last;
 }
 
+static uint64_t pulling_in(const struct node_images *images)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < images->count; i++)
+        count += images->image[i].state == NODE_IMAGE_PULLING;
+    return count;
+}
+
+struct leader_pulls leader_pulls(const struct leader *leader)
+{
+    return leader->told->pulls;
+}
+
+void leader_images_each(const struct leader *leader, leader_images_cb *cb, void *arg)
+{
+    struct node_told *n, *next;
+    HASH_ITER(hh, leader->told->nodes, n, next)
+    cb(arg, n->node, n->held, n->pulling);
+}
+
 void leader_on_images(void *owner, const char *node, const struct node_images *images)
 {
     struct leader *leader = owner;
@@ -248,9 +277,11 @@ void leader_on_images(void *owner, const char *node, const struct node_images *i
     struct json_text json = items_of(images);
     const char *items = json.text.data;
     if (!images->number) {
+        n->pulling = pulling_in(images);
         wait_for_turn(leader->told, n, mem_strdup(items), false);
     } else if (gather(n, images, items)) {
         char *whole = n->gathered;
+        n->held = n->gathered_count;
         n->gathered = NULL;
         drop_gathered(n);
         wait_for_turn(leader->told, n, whole, true);

@@ -173,8 +173,8 @@ static bool owes_up_to(const struct delivery_up_to *numbers)
 bool delivery_owes(const struct delivery *d)
 {
     return d->desired_count || d->ack_count || owes_up_to(&d->violations) || owes_up_to(&d->samples) ||
-           owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told || (d->images.whole.number && !d->images.sent) ||
-           (d->certificate && !d->certificate_number);
+           owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told ||
+           (d->images.whole.number && !d->images.sent) || (d->certificate && !d->certificate_number);
 }
 
 static size_t take_desired(struct delivery *d, uint64_t now, struct desired_state *out)

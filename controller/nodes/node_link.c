@@ -50,15 +50,42 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
 
 /* --- updates --- */
 
+static void put_login(struct node_update *update, const struct registry_login *login)
+{
+    for (size_t i = 0; i < update->login_count; i++) {
+        if (!strcmp(update->logins[i].registry, login->registry))
+            return;
+    }
+    if (!update->logins)
+        update->logins = mem_zalloc(NODE_LOGINS_MAX * sizeof *update->logins);
+    if (update->login_count < NODE_LOGINS_MAX)
+        update->logins[update->login_count++] = *login;
+}
+
+/* Members of the warm pool pull nothing. */
+static void add_login(const struct node_link *link, const struct desired_state *desired,
+                      struct node_update *update)
+{
+    struct registry_login login;
+    struct sandbox_spec spec;
+    struct err e;
+    if (!desired->spec || desired->pooled || sandbox_spec_unpack(desired->spec, desired->spec_len, &spec, &e))
+        return;
+    if (spec.image && link->ops.login(link->owner, spec.image, &login)) {
+        put_login(update, &login);
+        explicit_bzero(&login, sizeof login);
+    }
+    sandbox_spec_fini(&spec);
+}
+
 static void tell(struct node_link *link, struct session *s)
 {
     struct node_message m = {.kind = NODE_UPDATE};
     struct msglink_token *token = s->parked;
     s->parked = NULL;
     delivery_tell(&s->delivery, loop_now_ms(), &m.update);
-    if (link->ops.logins)
-        m.update.login_count = link->ops.logins(link->owner, m.update.desired_states, m.update.desired_count,
-                                                &m.update.logins);
+    for (size_t i = 0; i < m.update.desired_count && link->ops.login; i++)
+        add_login(link, &m.update.desired_states[i], &m.update);
     session_reply(link, token, s, s->request, &m);
     registry_logins_free(m.update.logins, m.update.login_count);
     delivery_told(&m.update);

@@ -88,12 +88,9 @@ struct node_link_ops {
                           size_t count);
     /* The results of cleanups; a node repeats them until node_link_ack_cleanups. */
     void (*on_cleanups)(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
-    /*
-     * How the node logs in to the registries of these sandboxes' images, told with their desired states.
-     * Returns how many there are, at most NODE_LOGINS_MAX; *out is malloc, taken and wiped. NULL: none.
-     */
-    size_t (*logins)(void *owner, const struct desired_state *desired, size_t count,
-                     struct registry_login **out);
+    /* How a node logs in to the registry of a sandbox's image, by the image's name; told with its desired
+     * state. False: without a login. NULL: never. */
+    bool (*login)(void *owner, const char *image, struct registry_login *out);
     /* What a node says of its images: a piece of all of them, or some. NULL: nodes then say nothing of
      * images. */
     void (*on_images)(void *owner, const char *node, const struct node_images *images);

@@ -294,7 +294,8 @@ create function image_event(was text, now_is text, generation bigint) returns te
         when now_is = 'failed' then 'image.pull_failed' end
 $$;
 
-create function image_told_event(of_node text, was text, x node_images) returns void language plpgsql as $$
+-- Returns its type; null: none.
+create function image_told_event(of_node text, was text, x node_images) returns text language plpgsql as $$
 declare
     told text := image_event(was, x.state, x.generation);
 begin
@@ -306,6 +307,7 @@ begin
     elsif told = 'image.pull_failed' then
         perform add_event('image.pull_failed', null, null, of_node, jsonb_build_object('ref', x.ref, 'problem', x.problem));
     end if;
+    return told;
 end $$;
 
 -- A node has what a name stands for: from now on all have this. The other nodes that hold it, or are to, pull this digest.
@@ -366,8 +368,8 @@ begin
 end $$;
 
 -- A node cannot know of a later order than it was given. What it says of an image that nobody ordered counts only in a report of all
--- that it holds, which has a bound.
-create function image_told(told node_images, whole boolean, out changed boolean, out resolved boolean) language plpgsql as $$
+-- that it holds, which has a bound. The caller has locked the image.
+create function image_told(told node_images, whole boolean, out changed boolean, out resolved boolean, out event text) language plpgsql as $$
 declare
     old node_images;
     x node_images := told;
@@ -379,8 +381,10 @@ begin
     if old.ref is null and not (whole and told.state = 'present') then
         return; -- what it was to pull is deleted by now
     end if;
-    insert into images (ref) values (told.ref) on conflict do nothing;
-    select * into i from images where ref = told.ref for no key update; -- waits for one who deletes it
+    select * into i from images where ref = told.ref;
+    if not found then
+        return; -- deleted meanwhile
+    end if;
     x.generation := least(told.generation, coalesce(old.generation, 0));
     if told.state <> 'present' and coalesce(old.generation, 0) = 0 then
         return; -- nobody asked it to
@@ -396,7 +400,7 @@ begin
         size_bytes = excluded.size_bytes, done_bytes = excluded.done_bytes, total_bytes = excluded.total_bytes, layers = excluded.layers,
         problem = coalesce(excluded.problem, case when y.state = 'present' and excluded.state = 'present' then y.problem end),
         in_use = excluded.in_use, used_at = greatest(excluded.used_at, y.used_at), changed_at = now() returning * into x;
-    perform image_told_event(x.node, old.state, x);
+    event := image_told_event(x.node, old.state, x);
     if x.state = 'present' and x.digest is not null and (i.digest is null or i.resolving and x.generation >= i.generation)
             and image_word_counts(x.ref, x.node, x.generation > 0) then
         perform image_resolved(i.ref, x.digest, x.node);
@@ -419,9 +423,9 @@ begin
 end $$;
 
 -- A node's report. whole: all that it holds, so what it does not name is gone. Returns a row for each name that stands for another
--- digest now (null: for none), and one without a name where orders may have changed. Most reports say what is known already: only
+-- digest now (null: for none), or whose pull began or ended (event), and one without a name where orders may have changed. Most reports say what is known already: only
 -- what differs is locked and written, all of it in the order of names.
-create function images_told(of_node text, items jsonb, whole boolean) returns table (ref text, digest text) language plpgsql as $$
+create function images_told(of_node text, items jsonb, whole boolean) returns table (ref text, digest text, event text) language plpgsql as $$
 declare
     told node_images;
     fresh node_images[];
@@ -440,16 +444,21 @@ begin
         select coalesce(array_agg(k.ref order by k.ref), '{}') into gone from node_images k where k.node = of_node and k.state = 'present'
             and not exists (select from jsonb_array_elements(items) item where item->>'ref' = k.ref);
     end if;
+    if whole then
+        insert into images (ref) select f.ref from unnest(fresh) f where f.state = 'present' order by f.ref on conflict do nothing;
+    end if;
     perform from images i where i.ref in (select (unnest(fresh)).ref union select unnest(gone)) order by i.ref for update;
     foreach told in array coalesce(fresh, '{}') loop
         t := image_told(told, whole);
         due := due or t.changed;
-        if t.resolved then
+        if t.resolved or t.event is not null then
             ref := told.ref;
-            digest := told.digest;
+            digest := image_digest(told.ref);
+            event := t.event;
             return next;
         end if;
     end loop;
+    event := null;
     foreach name in array gone loop
         due := true;
         if image_gone(name, of_node) then
