@@ -24,6 +24,8 @@ def small():
     installation = Corral(prepare=small_disk, CORRAL_REGISTRIES="docker.io,127.0.0.1:5000", CORRAL_IMAGE_FREE_BYTES="0",
                           CORRAL_IMAGE_DISK_HIGH_PERCENT="100")
     yield installation
+    installation.quickstart("--stop")
+    subprocess.run(["umount", installation.home / "docker"], check=True)
     installation.reset()
 
 
