@@ -241,8 +241,8 @@ def test_a_registry_that_repeats_the_login(corral, user):
             request.say(403, json.dumps(words).encode(), Content_Type="application/json")
     with LyingRegistry(corral, answer, ("127.0.0.1", 1)) as lying:
         corral.admin.good("POST", REGISTRIES, {"name": "127.0.0.1:1", "username": "u", "password": secret})
-        detail = user.refused("POST", "/sandbox", {**SMALL, "image": lying.image})["detail"]
-        assert "Basic" not in detail and "repeated the login" in detail, detail
+        problem = user.refused("POST", "/sandbox", {**SMALL, "image": lying.image})
+        assert problem["code"] == "image_unavailable" and "Basic" not in problem["detail"], problem
         corral.admin.good("POST", IMAGES, {"ref": lying.image}, status=202)
         assert "repeated the login" in wait_state(corral, lying.image, "failed")[-1]["problem"]
         corral.admin.good("DELETE", f"{REGISTRIES}/127.0.0.1:1")
