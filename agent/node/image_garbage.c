@@ -75,20 +75,6 @@ static void note_uses(const struct search *search, const struct gc_image *images
     }
 }
 
-/* A use by one name, or a pin of one, counts for the others of the image: with a tag, and with its digest. */
-static void share(const struct search *search, struct gc_image *image)
-{
-    const struct image_memory *memory = &search->agent->images;
-    for (size_t i = 0; i < memory->count; i++) {
-        const struct image_entry *entry = &memory->item[i];
-        if (strcmp(entry->id, image->id))
-            continue;
-        image->used_ms = entry->used_ms > image->used_ms ? entry->used_ms : image->used_ms;
-        image->kept |=
-            is_base(search->agent, entry->ref) || image_orders_keeps(search->agent->image_orders, entry->ref);
-    }
-}
-
 static struct gc_image *images_of(const struct search *search, const struct docker_listed *containers,
                                   size_t count)
 {
@@ -99,9 +85,11 @@ static struct gc_image *images_of(const struct search *search, const struct dock
         images[i] = (struct gc_image){.ref = entry->ref,
                                       .id = entry->id,
                                       .size_bytes = size_of(search, entry->id),
+                                      .used_ms = entry->used_ms,
                                       .pulled = true,
-                                      .in_use = is_in_use(containers, count, entry->id)};
-        share(search, &images[i]);
+                                      .in_use = is_in_use(containers, count, entry->id),
+                                      .kept = is_base(search->agent, entry->ref) ||
+                                              image_orders_keeps(search->agent->image_orders, entry->ref)};
     }
     return images;
 }

@@ -27,8 +27,8 @@ struct step_run {
     struct docker_call *call; /* NULL: it cannot be cancelled now */
     char before[80];          /* id that the name had before its pull; "": it was not here */
     char removing[IMAGE_NAME_MAX + 1];
-    char gone[80];                /* id of the image whose name was removed */
-    struct registry_login *login; /* a copy; NULL: none */
+    char digest[NODE_IMAGE_DIGEST_MAX + 1]; /* of that image; "": not known */
+    struct registry_login *login;           /* a copy; NULL: none */
     bool pulling, pulled, cancelled;
 };
 
@@ -96,20 +96,10 @@ void image_orders_changed(struct image_orders_run *run)
 
 /* --- names --- */
 
-static bool is_same_repository(const char *a, const char *b)
+/* Whether the agent's name of an image is one of those that the order is about. */
+static bool is_of(const char *entry, const char *ref, const char *name)
 {
-    struct image_ref x, y;
-    return image_ref_parse(a, &x) && image_ref_parse(b, &y) && !strcmp(x.registry, y.registry) &&
-           !strcmp(x.path, y.path);
-}
-
-/* Whether the agent's name of an image is one of those that the order is about: the name with a digest that
- * came with the one with a tag, too. */
-static bool is_of(const struct image_entry *entry, const struct step_run *s)
-{
-    return !strcmp(entry->ref, s->step.ref) || !strcmp(entry->ref, s->step.name) ||
-           (strchr(entry->ref, '@') && s->gone[0] && !strcmp(entry->id, s->gone) &&
-            is_same_repository(entry->ref, s->step.ref));
+    return !strcmp(entry, ref) || !strcmp(entry, name);
 }
 
 bool image_orders_keeps(const struct image_orders_run *run, const char *ref)
@@ -180,6 +170,22 @@ static void step_here(struct step_run *s, const struct docker_image *image)
     image_orders_changed(run);
 }
 
+/* The name with a tag has moved: the image that it stood for has only its digest as a name, by which it is
+ * collected later. */
+static void note_moved(const struct step_run *s, const struct docker_image *image)
+{
+    struct agent *agent = s->run->agent;
+    const struct image_entry *entry = image_memory_find(&agent->images, s->step.name);
+    struct image_ref name;
+    char full[IMAGE_REF_FULL_MAX];
+    if (!s->digest[0] || !entry || strcmp(entry->id, s->before) || !strcmp(s->before, image->id) ||
+        !image_ref_parse(s->step.name, &name))
+        return;
+    snprintf(name.digest, sizeof name.digest, "%s", s->digest);
+    image_ref_full(&name, full);
+    agent_image_pulled(agent, full, s->before);
+}
+
 /* The name with a tag is noted beside the one with the digest, under which Docker has it: the catalogue
  * calls it so. */
 static void note_names(struct step_run *s, const struct docker_image *image)
@@ -188,7 +194,8 @@ static void note_names(struct step_run *s, const struct docker_image *image)
     bool ours = image_memory_find(&agent->images, s->step.name) || strcmp(s->before, image->id);
     if (!ours)
         return;
-    agent_image_came(agent, s->step.name, image);
+    note_moved(s, image);
+    agent_image_pulled(agent, s->step.name, image->id);
     if (strcmp(s->step.name, s->step.ref))
         agent_image_pulled(agent, s->step.ref, image->id);
 }
@@ -235,6 +242,8 @@ static void on_found(void *arg, int code, const struct err *e, const struct dock
         step_failed(s, e->text);
     } else if (!s->pulled) {
         snprintf(s->before, sizeof s->before, "%s", code ? "" : image->id);
+        if (!code)
+            image_digest_in(&image->names, s->step.ref, s->digest);
         if (!code && s->step.exact) {
             agent_image_used(s->run->agent, s->step.name);
             if (image_memory_find(&s->run->agent->images, s->step.name))
@@ -287,7 +296,6 @@ static void on_seen(void *arg, int code, const struct err *e, const struct docke
     } else if (agent_runtime_starts_with(agent, image->id)) {
         step_failed(s, "a sandbox starts with it");
     } else {
-        snprintf(s->gone, sizeof s->gone, "%s", image->id);
         docker_image_remove(agent->docker, s->removing, on_removed, s);
     }
 }
@@ -297,7 +305,7 @@ static void remove_next(struct step_run *s, bool any)
     struct image_orders_run *run = s->run;
     const struct image_memory *memory = &run->agent->images;
     for (size_t i = 0; i < memory->count; i++) {
-        if (!is_of(&memory->item[i], s))
+        if (!is_of(memory->item[i].ref, s->step.ref, s->step.name))
             continue;
         snprintf(s->removing, sizeof s->removing, "%s", memory->item[i].ref);
         s->call = docker_image_inspect(run->agent->docker, s->removing, on_seen, s);

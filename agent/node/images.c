@@ -2,7 +2,6 @@
 
 #include "agent/agent_state.h"
 #include "agent/disk/image_file.h"
-#include "agent/node/image_inventory.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -58,26 +57,6 @@ void agent_image_pulled(struct agent *agent, const char *ref, const char *id)
 {
     image_memory_pulled(&agent->images, wall_now_ms(), ref, id);
     save_images(agent);
-}
-
-/* Only names with a tag that Docker shows with a digest have another one. */
-static bool digest_name(const char *ref, const struct docker_image *image,
-                        char out[static IMAGE_REF_FULL_MAX])
-{
-    struct image_ref name;
-    if (!image_ref_parse(ref, &name) || name.digest[0])
-        return false;
-    image_digest_in(&image->names, ref, name.digest);
-    image_ref_full(&name, out);
-    return name.digest[0];
-}
-
-void agent_image_came(struct agent *agent, const char *ref, const struct docker_image *image)
-{
-    char name[IMAGE_REF_FULL_MAX];
-    if (digest_name(ref, image, name))
-        image_memory_pulled(&agent->images, wall_now_ms(), name, image->id);
-    agent_image_pulled(agent, ref, image->id);
 }
 
 void agent_image_used(struct agent *agent, const char *ref)

@@ -11,8 +11,6 @@ struct agent;
 /* The list of the images that the agent pulled, which it may remove. */
 void agent_images_load(struct agent *agent);
 void agent_image_pulled(struct agent *agent, const char *ref, const char *id);
-/* An image was pulled by this name: its name with a digest, which stays when the tag moves, is noted too. */
-void agent_image_came(struct agent *agent, const char *ref, const struct docker_image *image);
 void agent_image_used(struct agent *agent, const char *ref);
 void agent_image_forget(struct agent *agent, const char *ref);
 

@@ -159,7 +159,7 @@ static bool image_is_good(struct start *start, const struct docker_image *image,
         return false;
     }
     if (start->pulled)
-        agent_image_came(agent, start->spec.image, image);
+        agent_image_pulled(agent, start->spec.image, image->id);
     else
         agent_image_used(agent, start->spec.image);
     bool narrow = docker_seccomp_takes_narrow(agent->seccomp) &&
