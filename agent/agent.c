@@ -253,6 +253,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
 int agent_start(struct agent *agent, struct err *e)
 {
     agent->image_changes = 1;
+    agent->started_ms = loop_now_ms();
     int rc = agent_restore_records(agent, e);
     if (rc)
         return rc;
@@ -314,5 +315,6 @@ void agent_free(struct agent *agent)
     string_list_fini(&agent->masked);
     string_list_fini(&agent->read_only);
     image_memory_fini(&agent->images);
+    login_table_fini(&agent->logins);
     free(agent);
 }

@@ -6,6 +6,7 @@
 #include "agent/cgroup/cgroup_alarm.h"
 #include "agent/cgroup/cgroup_path.h"
 #include "agent/core/image_memory.h"
+#include "agent/core/login_table.h"
 #include "agent/core/outbox.h"
 #include "agent/core/reconciler.h"
 #include "agent/core/turns.h"
@@ -94,6 +95,9 @@ struct agent {
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not finished closing a session; 0: it has */
     struct image_memory images;
+    struct login_table logins; /* for pulls that sandboxes cause */
+    bool told;                 /* desired states, in a session since the start */
+    uint64_t started_ms;
     struct plain_images plain_images;
     uint64_t image_changes;       /* events about images that Docker reported, and 1 */
     struct timer members_looking; /* sandbox/member.h */

@@ -169,15 +169,13 @@ static bool to_report(struct pb_arena *arena, const struct node_message *m, stru
     out->left_out_why = pb_alloc(arena, 1, sizeof in->left_out_why);
     return in->status_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
            in->violation_count <= NODE_REPORT_MAX && in->cleanup_count <= NODE_CLEANUPS_MAX &&
-           in->prune_count <= NODE_PRUNES_MAX &&
            pb_sentence(out->left_out_why, sizeof in->left_out_why, in->left_out_why) &&
            to_statuses(arena, in->statuses, in->status_count, faults, &out->statuses, &out->n_statuses) &&
            to_samples(arena, in->samples, in->sample_count, faults, &out->samples, &out->n_samples) &&
            to_violations(arena, in->violations, in->violation_count, faults, &out->violations,
                          &out->n_violations) &&
            to_cleanups(arena, in->cleanups, in->cleanup_count, faults, &out->cleanups, &out->n_cleanups) &&
-           to_node_images(arena, &in->images, faults, &out->images) &&
-           to_prunes(arena, in->prunes, in->prune_count, faults, &out->prunes, &out->n_prunes);
+           to_node_images(arena, &in->images, faults, &out->images);
 }
 
 static bool from_report(const Corral__Envelope *whole, struct node_message *m)
@@ -195,9 +193,7 @@ static bool from_report(const Corral__Envelope *whole, struct node_message *m)
                            &out->violation_count) &&
            from_cleanups(in->cleanups, in->n_cleanups, NODE_CLEANUPS_MAX, &m->faults, &out->cleanups,
                          &out->cleanup_count) &&
-           from_node_images(in->images, &m->faults, &out->images) &&
-           from_prunes(in->prunes, in->n_prunes, NODE_PRUNES_MAX, &m->faults, &out->prunes,
-                       &out->prune_count);
+           from_node_images(in->images, &m->faults, &out->images);
 }
 
 static void fini_report(struct node_message *m)
@@ -207,9 +203,6 @@ static void fini_report(struct node_message *m)
     free(m->report.violations);
     free(m->report.cleanups);
     node_images_fini(&m->report.images);
-    for (size_t i = 0; i < m->report.prune_count; i++)
-        image_prune_report_fini(&m->report.prunes[i]);
-    free(m->report.prunes);
 }
 
 static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
@@ -248,7 +241,6 @@ static bool to_update(struct pb_arena *arena, const struct node_message *m, stru
     whole->update = out;
     UPDATE_FIELDS(COPY)
     to_cleanup_order(arena, &in->cleanup, &out->cleanup);
-    to_image_prune_order(arena, &in->prune, &out->prune);
     out->certificate.data = in->certificate;
     out->certificate.len = in->certificate_len;
     return in->certificate_len <= NODE_CERTIFICATE_MAX && in->desired_count <= NODE_UPDATE_MAX &&
@@ -257,7 +249,8 @@ static bool to_update(struct pb_arena *arena, const struct node_message *m, stru
                              &out->n_desired_states) &&
            to_acks(arena, in->acks, in->ack_count, faults, &out->acks, &out->n_acks) &&
            to_image_orders(arena, &in->images, faults, &out->images) &&
-           to_dense_order(arena, &in->dense, &out->dense);
+           to_dense_order(arena, &in->dense, &out->dense) && in->login_count <= NODE_LOGINS_MAX &&
+           to_logins(arena, in->logins, in->login_count, faults, &out->logins, &out->n_logins);
 }
 
 static bool from_update(const Corral__Envelope *whole, struct node_message *m)
@@ -267,14 +260,15 @@ static bool from_update(const Corral__Envelope *whole, struct node_message *m)
     UPDATE_FIELDS(COPY)
     LOWER(update_bounds, out);
     from_cleanup_order(in->cleanup, &out->cleanup);
-    from_image_prune_order(in->prune, &out->prune);
     return (!in->certificate.len ||
             from_bytes(&in->certificate, NODE_CERTIFICATE_MAX, &out->certificate, &out->certificate_len)) &&
            from_desired_states(in->desired_states, in->n_desired_states, NODE_UPDATE_MAX, &m->faults,
                                &out->desired_states, &out->desired_count) &&
            from_acks(in->acks, in->n_acks, NODE_UPDATE_MAX, &m->faults, &out->acks, &out->ack_count) &&
            from_image_orders(in->images, &m->faults, &out->images) &&
-           from_dense_order(in->dense, &m->faults, &out->dense);
+           from_dense_order(in->dense, &m->faults, &out->dense) &&
+           from_logins(in->logins, in->n_logins, NODE_LOGINS_MAX, &m->faults, &out->logins,
+                       &out->login_count);
 }
 
 static void fini_update(struct node_message *m)
@@ -285,6 +279,7 @@ static void fini_update(struct node_message *m)
     free(m->update.acks);
     free(m->update.certificate);
     image_orders_fini(&m->update.images);
+    registry_logins_free(m->update.logins, m->update.login_count);
 }
 
 static bool to_refused(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,

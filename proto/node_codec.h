@@ -22,12 +22,8 @@
 #define NODE_UPDATE_MAX       1024 /* items of each kind in an update */
 #define NODE_UPDATE_BYTES_MAX (1024 * 1024) /* of the specs in one update */
 #define NODE_CLEANUPS_MAX     16            /* in a report */
-#define NODE_IMAGES_MAX       1024          /* of a node; orders for a node */
 #define NODE_IMAGE_PIECE_MAX  256           /* images in a report, orders in an update */
 #define NODE_IMAGE_LAYERS_MAX 2048          /* of all pulls in a report */
-#define NODE_LOGINS_MAX       64            /* in an update */
-#define NODE_PRUNES_MAX       4             /* in a report */
-#define NODE_PRUNED_MAX       256           /* images in the result of one */
 #define NODE_DENSE_FOR_MAX_MS 60000         /* for which an order to keep samples more densely holds */
 #define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
 #define NODE_LABELS_MAX       64            /* number of labels, of runtimes, of settings */
@@ -126,8 +122,6 @@ struct node_report {
     uint64_t logs_lost;                      /* of ended sandboxes, since the agent's start */
     uint64_t starts_waiting, starts_wait_ms; /* starts that wait for a turn; the longest wait */
     struct node_images images;               /* number 0 and no image: nothing is said of them */
-    struct image_prune_report *prunes;
-    size_t prune_count;
 };
 
 struct node_update {
@@ -141,10 +135,10 @@ struct node_update {
     uint64_t cleanups_acked;
     uint8_t *certificate; /* DER, NULL: none */
     size_t certificate_len;
-    struct image_orders images;     /* number 0: none */
-    struct image_prune_order prune; /* number 0: none */
-    uint64_t prunes_acked;
-    struct dense_order dense; /* number 0: none */
+    struct image_orders images;    /* number 0: none */
+    struct dense_order dense;      /* number 0: none */
+    struct registry_login *logins; /* for the images of desired_states */
+    size_t login_count;
 };
 
 struct node_message {

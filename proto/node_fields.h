@@ -94,20 +94,6 @@
 
 #define IMAGE_ORDER_FIELDS(X) X(generation, NODE_NUMBER_MAX, 0) X(pull, 1, 0) X(keep, 1, 0) X(remove, 1, 0)
 
-#define IMAGE_PRUNE_ORDER_FIELDS(X)                                                                          \
-    X(number, NODE_NUMBER_MAX, 0) X(dry_run, 1, 0) X(unused_ms, NODE_COUNTER_MAX, 0)
-
-#define PRUNED_IMAGE_FIELDS(X) X(size_bytes, NODE_BYTES_MAX, 0) X(removed, 1, 0)
-
-#define IMAGE_PRUNE_REPORT_FIELDS(X)                                                                         \
-    X(number, NODE_NUMBER_MAX, 0)                                                                            \
-    X(asked, NODE_NUMBER_MAX, 0)                                                                             \
-    X(dry_run, 1, 0)                                                                                         \
-    X(found, NODE_COUNT_MAX, 0)                                                                              \
-    X(removed, NODE_COUNT_MAX, 0)                                                                            \
-    X(found_bytes, NODE_BYTES_MAX, 0)                                                                        \
-    X(removed_bytes, NODE_BYTES_MAX, 0)
-
 #define DENSE_ORDER_FIELDS(X) X(number, NODE_NUMBER_MAX, 0) X(for_ms, NODE_DENSE_FOR_MAX_MS, 0)
 
 #define RESOURCE_FIELDS(X)                                                                                   \
@@ -128,8 +114,7 @@
     X(number, NODE_NUMBER_MAX, 0)                                                                            \
     X(violations_acked, NODE_NUMBER_MAX, 0)                                                                  \
     X(samples_acked, NODE_NUMBER_MAX, 0)                                                                     \
-    X(cleanups_acked, NODE_NUMBER_MAX, 0)                                                                    \
-    X(prunes_acked, NODE_NUMBER_MAX, 0)
+    X(cleanups_acked, NODE_NUMBER_MAX, 0)
 
 /* A bound of one field of a plain struct. */
 struct field_bound {

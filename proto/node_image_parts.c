@@ -19,15 +19,6 @@ static const struct field_bound layer_bounds[] = {NODE_IMAGE_LAYER_FIELDS(BOUND_
 #define BOUND_OF struct image_order
 static const struct field_bound order_bounds[] = {IMAGE_ORDER_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
-#define BOUND_OF struct image_prune_order
-static const struct field_bound prune_order_bounds[] = {IMAGE_PRUNE_ORDER_FIELDS(BOUND_ROW)};
-#undef BOUND_OF
-#define BOUND_OF struct pruned_image
-static const struct field_bound pruned_bounds[] = {PRUNED_IMAGE_FIELDS(BOUND_ROW)};
-#undef BOUND_OF
-#define BOUND_OF struct image_prune_report
-static const struct field_bound prune_bounds[] = {IMAGE_PRUNE_REPORT_FIELDS(BOUND_ROW)};
-#undef BOUND_OF
 
 #define LOWER(bounds, plain) bounds_lower(bounds, ARRAY_LEN(bounds), plain)
 
@@ -212,7 +203,7 @@ static bool from_registry_login(const Corral__RegistryLogin *in, struct registry
 }
 
 #define ID_OF_registry_login(in) ""
-ARRAYS_HERE(logins, registry_login, struct registry_login, Corral__RegistryLogin, NO_ID)
+ARRAYS(logins, registry_login, struct registry_login, Corral__RegistryLogin, NO_ID)
 
 bool to_image_orders(struct pb_arena *arena, const struct image_orders *in, struct node_faults *faults,
                      Corral__ImageOrders **result)
@@ -241,81 +232,3 @@ bool from_image_orders(const Corral__ImageOrders *in, struct node_faults *faults
     return from_orders(in->orders, in->n_orders, NODE_IMAGE_PIECE_MAX, faults, &out->order, &out->count) &&
            from_logins(in->logins, in->n_logins, NODE_LOGINS_MAX, faults, &out->login, &out->logins);
 }
-
-/* --- pruning --- */
-
-void to_image_prune_order(struct pb_arena *arena, const struct image_prune_order *plain,
-                          Corral__ImagePruneOrder **result)
-{
-    struct image_prune_order lowered = *plain, *in = &lowered;
-    *result = NULL;
-    if (!in->number)
-        return;
-    Corral__ImagePruneOrder *out = *result = pb_alloc(arena, 1, sizeof *out);
-    corral__image_prune_order__init(out);
-    (void)LOWER(prune_order_bounds, in);
-    IMAGE_PRUNE_ORDER_FIELDS(COPY)
-}
-
-void from_image_prune_order(const Corral__ImagePruneOrder *in, struct image_prune_order *out)
-{
-    if (!in)
-        return;
-    IMAGE_PRUNE_ORDER_FIELDS(COPY)
-    (void)LOWER(prune_order_bounds, out);
-}
-
-static bool to_pruned_image(struct pb_arena *arena, const struct pruned_image *plain,
-                            Corral__PrunedImage *out, const char **fault)
-{
-    struct pruned_image lowered = *plain, *in = &lowered;
-    (void)LOWER(pruned_bounds, in);
-    PRUNED_IMAGE_FIELDS(COPY)
-    out->ref = (char *)plain->ref;
-    *fault = !in->ref[0] || !fits(in->ref, sizeof in->ref) ? "ref" : NULL;
-    return !*fault;
-}
-
-static bool from_pruned_image(const Corral__PrunedImage *in, struct pruned_image *out, const char **fault)
-{
-    PRUNED_IMAGE_FIELDS(COPY)
-    (void)LOWER(pruned_bounds, out);
-    *fault = !pb_text(out->ref, sizeof out->ref, in->ref) || !out->ref[0] ? "ref" : NULL;
-    return !*fault;
-}
-
-#define ID_OF_pruned_image(in) ""
-ARRAYS_HERE(pruned, pruned_image, struct pruned_image, Corral__PrunedImage, NO_ID)
-
-/* Repeated until it is acknowledged, so it has to arrive: images that break a bound are left out of its list.
- */
-static bool to_image_prune_report(struct pb_arena *arena, const struct image_prune_report *plain,
-                                  Corral__ImagePruneReport *out, const char **fault)
-{
-    struct image_prune_report lowered = *plain, *in = &lowered;
-    struct node_faults of_images = {0};
-    const char *number = LOWER(prune_bounds, in);
-    IMAGE_PRUNE_REPORT_FIELDS(COPY)
-    size_t listed = in->count < NODE_PRUNED_MAX ? in->count : NODE_PRUNED_MAX;
-    (void)to_pruned(arena, in->image, listed, &of_images, &out->images, &out->n_images);
-    *fault = !in->number ? "number" : number ? number : of_images.count ? "images" : NULL;
-    return in->number;
-}
-
-static bool from_image_prune_report(const Corral__ImagePruneReport *in, struct image_prune_report *out,
-                                    const char **fault)
-{
-    struct node_faults of_images = {0};
-    IMAGE_PRUNE_REPORT_FIELDS(COPY)
-    const char *number = LOWER(prune_bounds, out);
-    if (!in->number || in->n_images > NODE_PRUNED_MAX) {
-        *fault = in->number ? "images" : "number";
-        return false;
-    }
-    (void)from_pruned(in->images, in->n_images, NODE_PRUNED_MAX, &of_images, &out->image, &out->count);
-    *fault = number ? number : of_images.count ? "images" : NULL;
-    return true;
-}
-
-#define ID_OF_image_prune_report(in) ""
-ARRAYS(prunes, image_prune_report, struct image_prune_report, Corral__ImagePruneReport, NO_ID)

@@ -5,11 +5,10 @@
 #include "proto/node_parts.h"
 
 struct Corral__ImageOrders;
-struct Corral__ImagePruneOrder;
-struct Corral__ImagePruneReport;
 struct Corral__NodeImages;
+struct Corral__RegistryLogin;
 
-NODE_PART(prunes, image_prune_report, Corral__ImagePruneReport)
+NODE_PART(logins, registry_login, Corral__RegistryLogin)
 
 /* *out: NULL where nothing is said. in: may be NULL. False: past a bound of the message. */
 bool to_node_images(struct pb_arena *arena, const struct node_images *in, struct node_faults *faults,
@@ -20,10 +19,5 @@ bool to_image_orders(struct pb_arena *arena, const struct image_orders *in, stru
                      struct Corral__ImageOrders **out);
 bool from_image_orders(const struct Corral__ImageOrders *in, struct node_faults *faults,
                        struct image_orders *out);
-
-/* As to_cleanup_order. A wait past its bound is lowered. */
-void to_image_prune_order(struct pb_arena *arena, const struct image_prune_order *in,
-                          struct Corral__ImagePruneOrder **out);
-void from_image_prune_order(const struct Corral__ImagePruneOrder *in, struct image_prune_order *out);
 
 #endif

@@ -188,7 +188,7 @@ struct docker_pull_bounds {
     uint64_t image_bytes;          /* the largest allowed image; 0: no limit */
     uint64_t free_bytes;           /* what must stay free on the disk of Docker's images */
     const char *root; /* the folder of Docker's images; "": not known, and the disk is not checked */
-    const char *auth; /* a login (docker_auth_write); NULL: none */
+    const struct registry_login *login; /* NULL: none */
 };
 
 /*
@@ -204,8 +204,11 @@ struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
 /* How far the call's pull is; NULL while it waits for its turn. Borrowed until the next turn of the loop. */
 const struct pull_size *docker_pull_progress(const struct docker_call *call);
 
-/* The login for docker_pull_bounds; free it, it holds the password. */
+/* The login as Docker's header has it; free it, it holds the password. */
 char *docker_auth_write(const struct registry_login *login);
+
+/* Whether text shows the login's password: as it is, or as the header Authorization has it. */
+bool docker_auth_shown(const struct registry_login *login, const char *text);
 
 /* The disk of Docker's images: what can be used of it in all, and what is free. ERR_IO as below. */
 struct docker_disk {

@@ -4,12 +4,16 @@
 #include "common/base/json_text.h"
 #include "common/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *base64(const uint8_t *bytes, size_t len)
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+static const char for_urls[] = LETTERS "0123456789-_", for_headers[] = LETTERS "0123456789+/";
+
+static char *base64(const char *digits, const uint8_t *bytes, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     char *out = mem_zalloc((len + 2) / 3 * 4 + 1), *at = out;
     for (size_t i = 0; i < len; i += 3) {
         uint32_t three = (uint32_t)bytes[i] << 16;
@@ -36,8 +40,24 @@ char *docker_auth_write(const struct registry_login *login)
     json_text_str(&json, "password", login->password);
     json_text_str(&json, "serveraddress", login->registry);
     json_text_end(&json);
-    char *out = base64((const uint8_t *)plain, strlen(plain));
+    char *out = base64(for_urls, (const uint8_t *)plain, strlen(plain));
     explicit_bzero(plain, ESCAPED_MAX);
     free(plain);
     return out;
+}
+
+/* The last group of the header's text depends on what follows it: without it. */
+bool docker_auth_shown(const struct registry_login *login, const char *text)
+{
+    char pair[NODE_LOGIN_NAME_MAX + NODE_LOGIN_SECRET_MAX + 2];
+    if (login->password[0] && strstr(text, login->password))
+        return true;
+    int len = snprintf(pair, sizeof pair, "%s:%s", login->username, login->password);
+    char *basic = base64(for_headers, (const uint8_t *)pair, (size_t)len);
+    basic[len / 3 * 4] = 0;
+    bool shown = len >= 3 && strstr(text, basic);
+    explicit_bzero(pair, sizeof pair);
+    explicit_bzero(basic, strlen(basic));
+    free(basic);
+    return shown;
 }

@@ -24,8 +24,9 @@ struct pull {
     struct docker *docker;
     struct turn turn;
     struct docker_request *request; /* NULL: it waits for its turn, was aborted, or cancelled */
-    char *ref, *user, *root, *auth;
-    bool waits; /* the last progress line said that a layer waits for other downloads */
+    char *ref, *user, *root, *auth; /* auth: "": without a login */
+    struct registry_login *login;   /* NULL: none */
+    bool waits;                     /* the last progress line said that a layer waits for other downloads */
     struct docker_pull_bounds bounds;
     struct pull_size size;
     struct timer look;
@@ -47,6 +48,9 @@ static void pull_free(struct pull *pull)
     free(pull->root);
     explicit_bzero(pull->auth, strlen(pull->auth));
     free(pull->auth);
+    if (pull->login)
+        explicit_bzero(pull->login, sizeof *pull->login);
+    free(pull->login);
     free(pull);
 }
 
@@ -113,6 +117,15 @@ static void look(void *arg)
         timer_start(&pull->look, pull->docker->loop, LOOK_MS, look, pull);
 }
 
+/* What a registry says is shown to tenants; one that repeats its password is not. */
+static void note_said(struct pull *pull, const char said[static sizeof pull->said])
+{
+    if (pull->login && docker_auth_shown(pull->login, said))
+        snprintf(pull->said, sizeof pull->said, "its registry refused, and repeated the login");
+    else
+        memcpy(pull->said, said, sizeof pull->said);
+}
+
 /* Reads the progress line by line, of which a large image has many. Aborts later, from the timer, not from
  * within this callback. */
 static void on_line(void *arg, const char *text, size_t len)
@@ -122,7 +135,7 @@ static void on_line(void *arg, const char *text, size_t len)
     uint64_t total;
     docker_json_pull_line(text, len, &line);
     if (line.said[0])
-        memcpy(pull->said, line.said, sizeof pull->said);
+        note_said(pull, line.said);
     if (pull->too_much[0] || !line.layer.id[0])
         return;
     pull->waits = line.waits;
@@ -216,9 +229,16 @@ static void next_pulls(struct docker *docker)
         begin((struct pull *)((char *)turn - offsetof(struct pull, turn)));
 }
 
+static bool is_same(const struct registry_login *a, const struct registry_login *b)
+{
+    return !a || !b ? a == b
+                    : !strcmp(a->registry, b->registry) && !strcmp(a->username, b->username) &&
+                          !strcmp(a->password, b->password);
+}
+
 static bool serves(const struct pull *pull, const char *ref, const struct docker_pull_bounds *bounds)
 {
-    if (strcmp(pull->ref, ref) || strcmp(pull->auth, bounds->auth ? bounds->auth : ""))
+    if (strcmp(pull->ref, ref) || !is_same(pull->login, bounds->login))
         return false;
     return pull->turn.begun ? pull->request != NULL : !strcmp(pull->user, bounds->user);
 }
@@ -240,10 +260,12 @@ static struct pull *add(struct docker *docker, const char *ref, const struct doc
                           .ref = mem_strdup(ref),
                           .user = mem_strdup(bounds->user),
                           .root = mem_strdup(bounds->root),
-                          .auth = mem_strdup(bounds->auth ? bounds->auth : ""),
+                          .auth = bounds->login ? docker_auth_write(bounds->login) : mem_strdup(""),
+                          .login = bounds->login ? mem_dup(bounds->login, sizeof *bounds->login) : NULL,
                           .bounds = *bounds,
                           .next = docker->pulls,
                           .slot = &docker->pulls};
+    pull->bounds.login = NULL; /* borrowed */
     if (pull->next)
         pull->next->slot = &pull->next;
     docker->pulls = pull;

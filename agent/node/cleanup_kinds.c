@@ -9,6 +9,7 @@
 #include "agent/cgroup/cgroup_orphan.h"
 #include "agent/disk/loop_file.h"
 #include "agent/node/image_garbage.h"
+#include "agent/node/image_orders.h"
 #include "agent/node/images.h"
 #include "agent/sandbox/runtime.h"
 
@@ -394,7 +395,8 @@ static void remove_cgroup(struct cleanup *cleanup, const struct suspect *it)
 static bool image_due(const struct cleanup *cleanup, const struct suspect *it)
 {
     const struct image_entry *entry = image_memory_find(&cleanup->agent->images, it->name);
-    return entry && image_entry_due(entry, wall_now_ms(), it->unused_ms);
+    return entry && image_entry_due(entry, wall_now_ms(), it->unused_ms) &&
+           !image_orders_keeps(cleanup->agent->image_orders, it->name);
 }
 
 static uint64_t keep_ms(const struct cleanup *cleanup)

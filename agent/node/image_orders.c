@@ -4,6 +4,7 @@
 #include "agent/core/image_desired.h"
 #include "agent/node/image_inventory.h"
 #include "agent/node/images.h"
+#include "agent/sandbox/runtime.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
@@ -26,7 +27,8 @@ struct step_run {
     struct docker_call *call; /* NULL: it cannot be cancelled now */
     char before[80];          /* id that the name had before its pull; "": it was not here */
     char removing[IMAGE_NAME_MAX + 1];
-    char *auth;
+    char digest[NODE_IMAGE_DIGEST_MAX + 1]; /* of that image; "": not known */
+    struct registry_login *login;           /* a copy; NULL: none */
     bool pulling, pulled, cancelled;
 };
 
@@ -107,16 +109,16 @@ bool image_orders_keeps(const struct image_orders_run *run, const char *ref)
 
 /* --- steps --- */
 
-static void wipe_auth(struct step_run *s)
+static void wipe_login(struct step_run *s)
 {
-    if (s->auth)
-        explicit_bzero(s->auth, strlen(s->auth));
-    mem_free_ptr(&s->auth);
+    if (s->login)
+        explicit_bzero(s->login, sizeof *s->login);
+    mem_free_ptr(&s->login);
 }
 
 static void step_end(struct step_run *s)
 {
-    wipe_auth(s);
+    wipe_login(s);
     LIST_REMOVE(s, link);
     free(s);
 }
@@ -168,6 +170,22 @@ static void step_here(struct step_run *s, const struct docker_image *image)
     image_orders_changed(run);
 }
 
+/* The name with a tag has moved: the image that it stood for has only its digest as a name, by which it is
+ * collected later. */
+static void note_moved(const struct step_run *s, const struct docker_image *image)
+{
+    struct agent *agent = s->run->agent;
+    const struct image_entry *entry = image_memory_find(&agent->images, s->step.name);
+    struct image_ref name;
+    char full[IMAGE_REF_FULL_MAX];
+    if (!s->digest[0] || !entry || strcmp(entry->id, s->before) || !strcmp(s->before, image->id) ||
+        !image_ref_parse(s->step.name, &name))
+        return;
+    snprintf(name.digest, sizeof name.digest, "%s", s->digest);
+    image_ref_full(&name, full);
+    agent_image_pulled(agent, full, s->before);
+}
+
 /* The name with a tag is noted beside the one with the digest, under which Docker has it: the catalogue
  * calls it so. */
 static void note_names(struct step_run *s, const struct docker_image *image)
@@ -176,6 +194,7 @@ static void note_names(struct step_run *s, const struct docker_image *image)
     bool ours = image_memory_find(&agent->images, s->step.name) || strcmp(s->before, image->id);
     if (!ours)
         return;
+    note_moved(s, image);
     agent_image_pulled(agent, s->step.name, image->id);
     if (strcmp(s->step.name, s->step.ref))
         agent_image_pulled(agent, s->step.ref, image->id);
@@ -187,7 +206,7 @@ static void on_pulled(void *arg, int code, const struct err *e)
 {
     struct step_run *s = arg;
     s->pulling = false;
-    wipe_auth(s);
+    wipe_login(s);
     if (!answered(s, code))
         return;
     if (code) {
@@ -208,7 +227,7 @@ static void pull(struct step_run *s)
         return;
     }
     struct docker_pull_bounds bounds = agent_pull_bounds(agent, "");
-    bounds.auth = s->auth;
+    bounds.login = s->login;
     s->pulling = true;
     s->call = docker_image_pull(agent->docker, s->step.name, &bounds, on_pulled, s);
 }
@@ -223,6 +242,8 @@ static void on_found(void *arg, int code, const struct err *e, const struct dock
         step_failed(s, e->text);
     } else if (!s->pulled) {
         snprintf(s->before, sizeof s->before, "%s", code ? "" : image->id);
+        if (!code)
+            image_digest_in(&image->names, s->step.ref, s->digest);
         if (!code && s->step.exact) {
             agent_image_used(s->run->agent, s->step.name);
             if (image_memory_find(&s->run->agent->images, s->step.name))
@@ -272,6 +293,8 @@ static void on_seen(void *arg, int code, const struct err *e, const struct docke
     } else if (code || !entry || strcmp(entry->id, image->id)) {
         agent_image_forget(agent, s->removing);
         remove_next(s, true);
+    } else if (agent_runtime_starts_with(agent, image->id)) {
+        step_failed(s, "a sandbox starts with it");
     } else {
         docker_image_remove(agent->docker, s->removing, on_removed, s);
     }
@@ -307,7 +330,7 @@ static void begin(struct image_orders_run *run, const struct image_step *step)
         remove_next(s, false);
         return;
     }
-    s->auth = step->login ? docker_auth_write(step->login) : NULL;
+    s->login = step->login ? mem_dup(step->login, sizeof *step->login) : NULL;
     s->step.login = NULL; /* borrowed until the next orders only */
     run->progress = true;
     s->call = docker_image_inspect(run->agent->docker, step->name, on_found, s);

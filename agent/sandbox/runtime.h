@@ -82,6 +82,9 @@ struct runtime {
 struct runtime *agent_runtime(struct agent *agent, const struct sandbox_id *id); /* made if missing */
 struct runtime *agent_runtime_find(struct agent *agent, const struct sandbox_id *id);
 
+/* Whether a start has found this image, whose container is not created yet: Docker knows of no use then. */
+bool agent_runtime_starts_with(const struct agent *agent, const char *image_id);
+
 /* Copies what is needed of its spec while it lives. */
 void agent_runtime_take_spec(struct runtime *runtime, const struct sandbox_spec *spec);
 

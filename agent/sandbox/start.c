@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISK_WAIT_MS 60000
+#define DISK_WAIT_MS  60000
+#define LOGIN_WAIT_MS 10000 /* after the agent's start, for the controller to tell logins */
+#define LOGIN_LOOK_MS 100
 
 static void on_disk(void *arg, int code, const struct err *error)
 {
@@ -110,6 +112,18 @@ static void on_pulled(void *arg, int code, const struct err *e)
     look(start);
 }
 
+/* Logins are not kept on disk: a start that an earlier agent began waits for the controller to tell them, as
+ * long as it may be about to come. */
+static bool must_wait(const struct agent *agent)
+{
+    return !agent->told && loop_now_ms() - agent->started_ms < LOGIN_WAIT_MS;
+}
+
+static void on_may_be_told(void *arg)
+{
+    look(arg);
+}
+
 /* The image is not here: pulls it. */
 static void pull(struct start *start, const char *said)
 {
@@ -125,7 +139,12 @@ static void pull(struct start *start, const char *said)
         start_fail(start, REASON_IMAGE_UNAVAILABLE, why);
         return;
     }
+    if (must_wait(agent)) {
+        timer_start(&start->timer, agent->loop, LOGIN_LOOK_MS, on_may_be_told, start);
+        return;
+    }
     struct docker_pull_bounds bounds = agent_pull_bounds(agent, user_of(start));
+    bounds.login = login_table_find(&agent->logins, loop_now_ms(), start->ref.registry);
     start_asked(start, STEP_PULL,
                 docker_image_pull(agent->docker, start->spec.image, &bounds, on_pulled, start));
 }
@@ -174,6 +193,17 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     else
         turn_ask(&agent->turns, &start->turn, user_of(start));
     engine_due(agent->engine);
+}
+
+bool agent_runtime_starts_with(const struct agent *agent, const char *image_id)
+{
+    struct runtime *runtime, *next;
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    {
+        if (runtime->start && !strcmp(runtime->start->image.id, image_id))
+            return true;
+    }
+    return false;
 }
 
 /* --- the first step --- */

@@ -14,6 +14,7 @@
 #include "common/io/log.h"
 #include "common/base/mem.h"
 #include "common/io/pki.h"
+#include "common/model/image_ref.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>
@@ -80,6 +81,19 @@ static void on_welcome(void *owner, const struct uplink_welcome *welcome)
              (unsigned long long)welcome->epoch);
 }
 
+/* A login that was removed is not used any more. */
+static void confirm_login(struct agent *agent, const struct desired_state *told)
+{
+    struct sandbox_spec spec;
+    struct image_ref image;
+    struct err e;
+    if (!agent->logins.count || !told->spec || sandbox_spec_unpack(told->spec, told->spec_len, &spec, &e))
+        return;
+    if (spec.image && image_ref_parse(spec.image, &image))
+        login_table_confirm(&agent->logins, image.registry);
+    sandbox_spec_fini(&spec);
+}
+
 /* The controller repeats a desired state until it is acknowledged; that is logged once. */
 static void note_trace(struct agent *agent, const struct desired_state *told)
 {
@@ -100,6 +114,7 @@ static void on_desired_state(struct agent *agent, const struct desired_state *to
     uint8_t *sealed;
     size_t len;
     note_trace(agent, told);
+    confirm_login(agent, told);
     if (agent_environment_seal(agent, told, &sealed, &len, &e)) {
         log_error("agent", "sandbox=%s its environment cannot be sealed: %s", told->id.text, e.text);
         return;
@@ -114,8 +129,16 @@ static void on_desired_state(struct agent *agent, const struct desired_state *to
 
 static void on_desired_states(void *owner, const struct desired_state *desired_states, size_t count)
 {
+    ((struct agent *)owner)->told = true;
     for (size_t i = 0; i < count; i++)
         on_desired_state(owner, &desired_states[i]);
+}
+
+/* Before the desired states of the same update, whose starts may pull with it. */
+static void on_logins(void *owner, const struct registry_login *logins, size_t count)
+{
+    struct agent *agent = owner;
+    login_table_take(&agent->logins, loop_now_ms(), logins, count);
 }
 
 static void on_acked(void *owner, const struct status_ack *acks, size_t count)
@@ -134,13 +157,6 @@ static void on_images(void *owner, const struct image_orders *piece)
 {
     const struct agent *agent = owner;
     image_orders_take(agent->image_orders, piece);
-}
-
-/* Prunes are ordered image by image; this order is for what nobody listed, and no controller gives it yet. */
-static void on_prune(void *owner, const struct image_prune_order *order)
-{
-    (void)owner;
-    (void)order;
 }
 
 static void on_dense(void *owner, const struct dense_order *order)
@@ -196,11 +212,11 @@ static void on_lost(void *owner, const char *why)
 const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_welcome = on_welcome,
                                             .on_desired_states = on_desired_states,
+                                            .on_logins = on_logins,
                                             .on_acked = on_acked,
                                             .on_committed = agent_committed,
                                             .on_cleanup = on_cleanup,
                                             .on_images = on_images,
-                                            .on_prune = on_prune,
                                             .on_dense = on_dense,
                                             .on_certificate = on_certificate,
                                             .on_lost = on_lost};

@@ -203,10 +203,10 @@ static void on_update(struct uplink *u, struct node_message *m)
         u->ops.on_cleanup(u->owner, &m->update.cleanup);
     if (m->update.images.number && u->ops.on_images)
         u->ops.on_images(u->owner, &m->update.images);
-    if (m->update.prune.number && u->ops.on_prune)
-        u->ops.on_prune(u->owner, &m->update.prune);
     if (m->update.dense.number && u->ops.on_dense)
         u->ops.on_dense(u->owner, &m->update.dense);
+    if (m->update.desired_count && u->ops.on_logins)
+        u->ops.on_logins(u->owner, m->update.logins, m->update.login_count);
     if (m->update.desired_count)
         u->ops.on_desired_states(u->owner, m->update.desired_states, m->update.desired_count);
     if (u->stage == SESSION && u->poll)
@@ -422,12 +422,6 @@ void uplink_images(struct uplink *u, struct node_images *all)
 void uplink_some_images(struct uplink *u, struct node_images *some)
 {
     uplink_queue_some_images(&u->session.queue, some);
-    uplink_hurry(u);
-}
-
-void uplink_prune(struct uplink *u, struct image_prune_report *report)
-{
-    uplink_queue_prune(&u->session.queue, report);
     uplink_hurry(u);
 }
 

@@ -59,18 +59,18 @@ struct uplink_ops {
     void (*fill_hello)(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
                        size_t *count);
     void (*on_welcome)(void *owner, const struct uplink_welcome *welcome);
+    /* How to log in to registries, for the images of the desired states that follow: count 0 where none of
+     * them needs it. May be NULL. */
+    void (*on_logins)(void *owner, const struct registry_login *logins, size_t count);
     void (*on_desired_states)(void *owner, const struct desired_state *desired_states, size_t count);
     void (*on_acked)(void *owner, const struct status_ack *acks, size_t count);
     /* The controller has committed the outbox's entries up to these numbers. */
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* An order may be repeated, with the same number. */
     void (*on_cleanup)(void *owner, const struct cleanup_order *order);
-    /*
-     * A piece of all orders about images, or an order to prune them; either may be repeated, with the same
-     * number. NULL where fill_hello says no `images`.
-     */
+    /* A piece of all orders about images; may be repeated, with the same number. NULL where fill_hello says
+     * no `images`. */
     void (*on_images)(void *owner, const struct image_orders *piece);
-    void (*on_prune)(void *owner, const struct image_prune_order *order);
     /* Of which sandboxes samples are to be kept more densely. NULL where fill_hello says no `dense`. */
     void (*on_dense)(void *owner, const struct dense_order *order);
     /* The controller sent a newer certificate (DER) for this node's key: check and store it (pki_replace),
@@ -108,13 +108,11 @@ void uplink_sample(struct uplink *uplink, const struct sample *sample);
 void uplink_cleanup(struct uplink *uplink, const struct cleanup_report *report);
 
 /*
- * All images of this node, or some of which something changed; and the result of a prune, sent repeatedly
- * until it is acknowledged. What the structs hold is taken. A controller that does not take images is told
- * nothing.
+ * All images of this node, or some of which something changed. What the structs hold is taken. A controller
+ * that does not take images is told nothing.
  */
 void uplink_images(struct uplink *uplink, struct node_images *all);
 void uplink_some_images(struct uplink *uplink, struct node_images *some);
-void uplink_prune(struct uplink *uplink, struct image_prune_report *report);
 
 /* The certificate file has changed: the next connections use it. ERR_CONFIG: it cannot be used; nothing
  * changed. */

@@ -34,8 +34,6 @@ void uplink_queue_fini(struct uplink_queue *q)
     free(q->cleanup);
     node_images_fini(&q->images.set);
     node_images_fini(&q->some.set);
-    uplink_queue_ack_prunes(q, UINT64_MAX);
-    free(q->prune);
     memset(q, 0, sizeof *q);
 }
 
@@ -174,44 +172,6 @@ static bool take_images(struct uplink_queue *q, struct node_report *report)
     return q->some.waits && take_piece(&q->some, report);
 }
 
-void uplink_queue_prune(struct uplink_queue *q, struct image_prune_report *report)
-{
-    if (!q->prune)
-        q->prune = mem_zalloc(NODE_PRUNES_MAX * sizeof *q->prune);
-    if (q->prunes == NODE_PRUNES_MAX)
-        uplink_queue_ack_prunes(q, q->prune[0].number); /* the oldest is dropped */
-    q->prune_sent_ms[q->prunes] = 0;
-    q->prune[q->prunes++] = *report;
-    *report = (struct image_prune_report){.number = 0};
-    q->urgent = true;
-}
-
-void uplink_queue_ack_prunes(struct uplink_queue *q, uint64_t up_to)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < q->prunes; i++) {
-        if (q->prune[i].number <= up_to) {
-            image_prune_report_fini(&q->prune[i]);
-            continue;
-        }
-        q->prune_sent_ms[kept] = q->prune_sent_ms[i];
-        q->prune[kept++] = q->prune[i];
-    }
-    q->prunes = kept;
-}
-
-/* The report borrows what they list. */
-static void take_prunes(struct uplink_queue *q, uint64_t now, struct node_report *report)
-{
-    report->prunes = mem_zalloc((q->prunes + 1) * sizeof *report->prunes);
-    for (size_t i = 0; i < q->prunes && q->takes_images; i++) {
-        if (q->prune_sent_ms[i] && now - q->prune_sent_ms[i] < UPLINK_RESEND_MS)
-            continue;
-        report->prunes[report->prune_count++] = q->prune[i];
-        q->prune_sent_ms[i] = now;
-    }
-}
-
 /* Moves the sample into the report. Returns whether it stays queued, because the report is full. */
 static bool take_sample(struct uplink_waiting *w, uint64_t now, struct node_report *report)
 {
@@ -260,7 +220,6 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     report->logs_lost = q->logs_lost;
     report->starts_waiting = q->starts_waiting;
     report->starts_wait_ms = q->starts_wait_ms;
-    take_prunes(q, now, report);
     q->held = false;
     q->urgent = take_images(q, report);
     HASH_ITER(hh, q->waiting, w, next)
@@ -277,7 +236,6 @@ void uplink_queue_taken_free(struct node_report *report)
     free(report->samples);
     free(report->violations);
     free(report->cleanups);
-    free(report->prunes);
 }
 
 void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a)
@@ -307,8 +265,6 @@ void uplink_queue_resend_all(struct uplink_queue *q)
     w->sent_ms = 0;
     for (size_t i = 0; i < q->cleanups; i++)
         q->cleanup[i].sent_ms = 0;
-    for (size_t i = 0; i < q->prunes; i++)
-        q->prune_sent_ms[i] = 0;
     q->images.told = q->some.told = 0;
     q->images.waits = q->images.set.number;
     q->some.waits = q->some.set.count;

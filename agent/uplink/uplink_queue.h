@@ -26,9 +26,6 @@ struct uplink_queue {
         bool waits; /* not all of it was told */
     } images, some; /* all images, and those of which something changed since */
     uint64_t image_sets;
-    struct image_prune_report *prune;
-    uint64_t prune_sent_ms[NODE_PRUNES_MAX]; /* 0: not sent */
-    size_t prunes;
     bool takes_images; /* the controller of this session takes reports of them */
     bool urgent;
     bool held; /* an end waits for violations to be committed */
@@ -41,12 +38,10 @@ void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sand
 void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct sample *s);
 void uplink_queue_cleanup(struct uplink_queue *q, const struct cleanup_report *report);
 
-/* All three take what the struct holds, and leave it all zero. Images: at most NODE_IMAGES_MAX. All images:
+/* Both take what the struct holds, and leave it all zero. Images: at most NODE_IMAGES_MAX. All images:
  * what waits of single ones is older, and is dropped. */
 void uplink_queue_images(struct uplink_queue *q, struct node_images *all);
 void uplink_queue_some_images(struct uplink_queue *q, struct node_images *some);
-void uplink_queue_prune(struct uplink_queue *q, struct image_prune_report *report);
-void uplink_queue_ack_prunes(struct uplink_queue *q, uint64_t up_to);
 
 /* Fills a report with everything that is due, including the outbox's entries, except ends that are held back;
  * uplink_queue_taken_free frees its arrays. */

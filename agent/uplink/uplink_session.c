@@ -58,8 +58,6 @@ bool uplink_session_take(struct uplink_session *s, const struct node_update *upd
         uplink_queue_ack(&s->queue, &update->acks[i]);
     if (update->cleanups_acked)
         uplink_queue_ack_cleanups(&s->queue, update->cleanups_acked);
-    if (update->prunes_acked)
-        uplink_queue_ack_prunes(&s->queue, update->prunes_acked);
     return true;
 }
 

@@ -29,6 +29,13 @@ void node_image_fini(struct node_image *image)
     *image = (struct node_image){.ref = ""};
 }
 
+void registry_logins_free(struct registry_login *logins, size_t count)
+{
+    if (logins)
+        explicit_bzero(logins, count * sizeof *logins);
+    free(logins);
+}
+
 void image_orders_copy(struct image_orders *dst, const struct image_orders *src)
 {
     *dst = *src;
@@ -43,9 +50,7 @@ void image_orders_copy(struct image_orders *dst, const struct image_orders *src)
 void image_orders_fini(struct image_orders *orders)
 {
     free(orders->order);
-    if (orders->login)
-        explicit_bzero(orders->login, orders->logins * sizeof *orders->login);
-    free(orders->login);
+    registry_logins_free(orders->login, orders->logins);
     *orders = (struct image_orders){0};
 }
 
@@ -55,10 +60,4 @@ void node_images_fini(struct node_images *images)
         node_image_fini(&images->image[i]);
     free(images->image);
     *images = (struct node_images){0};
-}
-
-void image_prune_report_fini(struct image_prune_report *report)
-{
-    free(report->image);
-    *report = (struct image_prune_report){0};
 }

@@ -18,6 +18,8 @@
 #define NODE_IMAGE_LAYER_MAX  15 /* of a layer's id, as Docker shows it */
 #define NODE_LOGIN_NAME_MAX   255
 #define NODE_LOGIN_SECRET_MAX 4096 /* tokens of registries are long */
+#define NODE_LOGINS_MAX       64   /* in an update */
+#define NODE_IMAGES_MAX       1024 /* of a node; orders for a node */
 
 enum node_image_state {
     NODE_IMAGE_WAITING, /* ordered; its pull waits for its turn, or for its next try */
@@ -85,6 +87,9 @@ struct registry_login {
     char password[NODE_LOGIN_SECRET_MAX + 1];
 };
 
+/* Wipes them. NULL is fine. */
+void registry_logins_free(struct registry_login *logins, size_t count);
+
 /* Controller to agent: a piece of all orders for the node. Logins come with the first piece. */
 struct image_orders {
     uint64_t number; /* of the whole set, different for each; 0: no piece */
@@ -107,29 +112,5 @@ struct node_images {
     size_t count;
 };
 void node_images_fini(struct node_images *images);
-
-/* Controller to agent: remove images that nobody needs. */
-struct image_prune_order {
-    uint64_t number; /* different for each order; 0: no order */
-    bool dry_run;
-    uint64_t unused_ms; /* at least so long */
-};
-
-struct pruned_image {
-    char ref[NODE_IMAGE_REF_MAX + 1];
-    uint64_t size_bytes;
-    bool removed;
-};
-
-/* Agent to controller: the result, repeated until its number is acknowledged. */
-struct image_prune_report {
-    uint64_t number; /* rises while the agent runs */
-    uint64_t asked;  /* number of the order; 0: by itself, for age or disk */
-    bool dry_run;
-    uint64_t found, removed, found_bytes, removed_bytes; /* of all, also those that are not listed */
-    struct pruned_image *image;                          /* owned; the first ones */
-    size_t count;
-};
-void image_prune_report_fini(struct image_prune_report *report);
 
 #endif

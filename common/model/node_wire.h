@@ -183,7 +183,7 @@ struct node_facts {
     struct node_resources capacity;
     uint32_t enforces;                   /* enum enforce_bit */
     bool pools;                          /* it takes members of the warm pool */
-    bool images;                         /* it takes orders about images, and to prune them */
+    bool images;                         /* it takes orders about images */
     bool dense;                          /* it takes orders to keep samples more densely */
     char unhealthy[NODE_DETAIL_MAX + 1]; /* why the node takes no sandboxes now; "" if it does */
     /* Not on the wire: the controller fills these in from the connection. */

@@ -13,6 +13,7 @@ struct asking {
     db_image_prune_cb *prune;
     db_image_orders_cb *orders;
     db_image_digests_cb *digests;
+    db_registry_logins_cb *logins;
     void *arg;
 };
 
@@ -156,7 +157,7 @@ void db_registry_delete(struct db_pool *pool, const char *name, const struct db_
 /* --- the leader --- */
 
 /* Columns of image_orders. */
-enum { NODE, REF, DIGEST, GENERATION, PULL, KEEP, REMOVE, REGISTRY, USERNAME, PASSWORD };
+enum { NODE, REF, DIGEST, GENERATION, PULL, KEEP, REMOVE };
 
 static struct db_image_order order_of(const PGresult *r, int row)
 {
@@ -166,10 +167,7 @@ static struct db_image_order order_of(const PGresult *r, int row)
                                    .generation = db_cell_num(r, row, GENERATION),
                                    .pull = truth(r, row, PULL),
                                    .keep = truth(r, row, KEEP),
-                                   .remove = truth(r, row, REMOVE),
-                                   .registry = db_cell(r, row, REGISTRY),
-                                   .username = db_cell(r, row, USERNAME),
-                                   .password = db_cell(r, row, PASSWORD)};
+                                   .remove = truth(r, row, REMOVE)};
 }
 
 static void on_orders(void *arg, int code, const struct err *e, const PGresult *r)
@@ -186,10 +184,31 @@ static void on_orders(void *arg, int code, const struct err *e, const PGresult *
 void db_image_orders(struct db_pool *pool, db_image_orders_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"image_orders",
-                                        "select node, ref, digest, generation, pull, keep, remove, registry, "
-                                        "username, secret from image_orders()",
+                                        "select node, ref, digest, generation, pull, keep, remove from "
+                                        "image_orders()",
                                         0};
     db_query(pool, &stmt, NULL, on_orders, asking_new((struct asking){.orders = cb, .arg = arg}));
+}
+
+static void on_logins(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct asking a = taken(arg);
+    size_t count = code ? 0 : (size_t)PQntuples(r);
+    struct db_registry_login *logins = mem_zalloc((count + 1) * sizeof *logins);
+    for (size_t i = 0; i < count; i++)
+        logins[i] = (struct db_registry_login){PQgetvalue(r, (int)i, 0), PQgetvalue(r, (int)i, 1),
+                                               PQgetvalue(r, (int)i, 2)};
+    a.logins(a.arg, code, e, logins, count);
+    free(logins);
+}
+
+void db_registry_logins(struct db_pool *pool, db_registry_logins_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "registry_logins",
+        "select name, username, encode(secret, 'hex') from registries order by name limit 64", 0,
+        .class = DB_READ};
+    db_query(pool, &stmt, NULL, on_logins, asking_new((struct asking){.logins = cb, .arg = arg}));
 }
 
 static void on_digests(void *arg, int code, const struct err *e, const PGresult *r)
@@ -198,23 +217,35 @@ static void on_digests(void *arg, int code, const struct err *e, const PGresult 
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct db_image_digest *digests = mem_zalloc((count + 1) * sizeof *digests);
     for (size_t i = 0; i < count; i++)
-        digests[i] = (struct db_image_digest){PQgetvalue(r, (int)i, 0), PQgetvalue(r, (int)i, 1)};
+        digests[i] = (struct db_image_digest){PQgetvalue(r, (int)i, 0), PQgetvalue(r, (int)i, 1),
+                                              PQnfields(r) > 2 ? db_cell(r, (int)i, 2) : NULL};
     a.digests(a.arg, code, e, digests, count);
     free(digests);
 }
 
-void db_image_digests(struct db_pool *pool, db_image_digests_cb *cb, void *arg)
+void db_image_digests(struct db_pool *pool, const char *after, unsigned most, db_image_digests_cb *cb,
+                      void *arg)
 {
-    static const struct db_stmt stmt = {"image_digests", "select ref, digest from image_digests()", 0,
+    static const struct db_stmt stmt = {"image_digests", "select ref, digest from image_digests($1, $2)", 2,
                                         .class = DB_READ};
-    db_query(pool, &stmt, NULL, on_digests, asking_new((struct asking){.digests = cb, .arg = arg}));
+    char count[16];
+    snprintf(count, sizeof count, "%u", most);
+    const char *params[] = {after, count};
+    db_query(pool, &stmt, params, on_digests, asking_new((struct asking){.digests = cb, .arg = arg}));
 }
 
-void db_images_told(struct db_pool *pool, const char *node, const char *items, bool whole, db_json_cb *cb,
-                    void *arg)
+void db_image_digest(struct db_pool *pool, const char *ref, db_image_digests_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"images_told", "select images_told($1, $2, $3)::text", 3,
-                                        .class = DB_HISTORY};
+    static const struct db_stmt stmt = {"image_digest", "select $1::text, image_digest($1)", 1,
+                                        .class = DB_READ};
+    db_query(pool, &stmt, &ref, on_digests, asking_new((struct asking){.digests = cb, .arg = arg}));
+}
+
+void db_images_told(struct db_pool *pool, const char *node, const char *items, bool whole,
+                    db_image_digests_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "images_told", "select ref, digest, event from images_told($1, $2, $3)", 3, .class = DB_HISTORY};
     const char *params[] = {node, items, whole ? "true" : "false"};
-    db_query_json(pool, &stmt, params, 0, NULL, cb, arg);
+    db_query(pool, &stmt, params, on_digests, asking_new((struct asking){.digests = cb, .arg = arg}));
 }

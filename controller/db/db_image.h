@@ -51,25 +51,38 @@ struct db_image_order {
     const char *digest; /* "": the node asks the registry what the name stands for */
     uint64_t generation;
     bool pull, keep, remove;
-    const char *registry, *username; /* NULL: without credentials */
-    const char *password;            /* sealed, in hexadecimal */
 };
 
 typedef void db_image_orders_cb(void *arg, int code, const struct err *e, const struct db_image_order *orders,
                                 size_t count);
 void db_image_orders(struct db_pool *pool, db_image_orders_cb *cb, void *arg);
 
+/* How nodes log in to a registry: at most NODE_LOGINS_MAX. Borrowed for the call. */
+struct db_registry_login {
+    const char *registry, *username;
+    const char *password; /* sealed, in hexadecimal */
+};
+typedef void db_registry_logins_cb(void *arg, int code, const struct err *e,
+                                   const struct db_registry_login *logins, size_t count);
+void db_registry_logins(struct db_pool *pool, db_registry_logins_cb *cb, void *arg);
+
 /* What each name stands for, one row each: ref, digest. */
 struct db_image_digest {
     const char *ref, *digest;
+    const char *event; /* of a node's report: what became of its pull; NULL: nothing */
 };
 typedef void db_image_digests_cb(void *arg, int code, const struct err *e,
                                  const struct db_image_digest *digests, size_t count);
-void db_image_digests(struct db_pool *pool, db_image_digests_cb *cb, void *arg);
+/* The next page, of names after this one ("": the first). */
+void db_image_digests(struct db_pool *pool, const char *after, unsigned most, db_image_digests_cb *cb,
+                      void *arg);
+/* Of one name: digest "" where it is not known. */
+void db_image_digest(struct db_pool *pool, const char *ref, db_image_digests_cb *cb, void *arg);
 
-/* A node's report (an array, sql/functions/images.sql says of what). whole: all that it holds. json: "true"
- * where orders or digests may have changed. */
-void db_images_told(struct db_pool *pool, const char *node, const char *items, bool whole, db_json_cb *cb,
-                    void *arg);
+/* A node's report (an array, sql/functions/images.sql says of what). whole: all that it holds. Told are the
+ * names that stand for another digest now ("": for none), or whose pulls began or ended, and an empty name
+ * where orders may have changed. */
+void db_images_told(struct db_pool *pool, const char *node, const char *items, bool whole,
+                    db_image_digests_cb *cb, void *arg);
 
 #endif

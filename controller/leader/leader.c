@@ -6,6 +6,9 @@
 #include "controller/leader/leader_create.h"
 #include "controller/leader/leader_history.h"
 #include "controller/leader/leader_images.h"
+#include "controller/leader/leader_digests.h"
+#include "controller/leader/leader_logins.h"
+#include "controller/leader/leader_told.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_left_out.h"
 #include "controller/leader/leader_nodes.h"
@@ -57,7 +60,10 @@ int leader_new(struct leader **out, const struct leader_conf *conf, struct err *
     leader->starts = starts_new();
     leader->traces = trace_table_new();
     leader->history = leader_history_new(leader);
-    leader->images = leader_images_new(leader, conf->link->secrets);
+    leader->images = leader_images_new(leader);
+    leader->digests = leader_digests_new(leader);
+    leader->told = leader_told_new(leader);
+    leader->logins = leader_logins_new(conf->link->secrets);
     leader->streams = stream_hub_new(leader->loop, conf->keys);
     leader_nodes_subscribe(leader);
     leader_cleanup_subscribe(leader);
@@ -90,6 +96,9 @@ void leader_free(struct leader *leader)
     trace_table_free(leader->traces);
     leader_history_free(leader->history);
     leader_images_free(leader->images);
+    leader_logins_free(leader->logins);
+    leader_digests_free(leader->digests);
+    leader_told_free(leader->told);
     leader_engine_free(leader->engine);
     free(leader->ca_file);
     free(leader->ca_key);
@@ -269,6 +278,9 @@ void leader_suspend(struct leader *leader)
     timer_stop(&leader->again);
     leader_refresh_end(leader);
     leader_images_end(leader->images);
+    leader_logins_forget(leader->logins);
+    leader_digests_forget(leader->digests);
+    leader_told_forget(leader->told);
     leader_clock_end(leader);
     db_pool_set_epoch(leader->pool, 0);
     keep_last(leader);

@@ -184,8 +184,26 @@ const struct cleanup_counts *leader_cleaned(const struct leader *leader);
  * name stands for on every node ("": not known, or while it does not lead); borrowed until the next turn.
  */
 void leader_images_changed(struct leader *leader);
+void leader_image_asked(struct leader *leader, const char *ref); /* the same, where that is about one name */
 void leader_images_tick(struct leader *leader);
+/* Pulls that were ordered, since this process leads, by what became of them. */
+struct leader_pulls {
+    uint64_t pulled, failed;
+};
+struct leader_pulls leader_pulls(const struct leader *leader);
+
+/* Of each node that told of its images: how many names it holds, and how many it pulls as ordered. */
+typedef void leader_images_cb(void *arg, const char *node, uint64_t held, uint64_t pulling);
+void leader_images_each(const struct leader *leader, leader_images_cb *cb, void *arg);
+
 const char *leader_image_digest(const struct leader *leader, const char *ref);
+
+/*
+ * Reads again how nodes log in to registries, so that pulls from now on use what an administrator changed.
+ * then: the next turn of the loop at the earliest; also where that failed, or this controller does not lead.
+ */
+typedef void leader_logins_cb(void *arg);
+void leader_logins_read(struct leader *leader, leader_logins_cb *then, void *arg);
 
 /* An administrator marked a node; the database has it already. */
 void leader_node_mark(struct leader *leader, const char *node, bool cordoned, bool draining);

@@ -24,7 +24,10 @@
 struct create;
 STAILQ_HEAD(create_list, create);
 
+struct leader_digests;
 struct leader_images;
+struct leader_logins;
+struct leader_told;
 
 struct cleanup;
 STAILQ_HEAD(cleanup_list, cleanup);
@@ -42,6 +45,9 @@ struct leader {
     struct leader_history *history;
     struct starts *starts; /* leader_starts.c */
     struct leader_images *images;
+    struct leader_digests *digests;
+    struct leader_logins *logins;
+    struct leader_told *told;
     struct stream_hub *streams;
     struct cluster_state *cluster; /* NULL while it does not lead */
     struct cluster_state *last;    /* of the previous lead, until this one is ready; NULL: none */

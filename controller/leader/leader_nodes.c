@@ -3,6 +3,8 @@
 
 #include "controller/leader/leader_cleanup.h"
 #include "controller/leader/leader_images.h"
+#include "controller/leader/leader_logins.h"
+#include "controller/leader/leader_told.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_left_out.h"
 #include "controller/leader/leader_trust.h"
@@ -48,6 +50,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     db_node_join(leader->pool, facts, on_joined, join);
     cluster_state_session(leader->cluster, loop_now_ms(), facts, inventory, count,
                           leader_effects(leader->engine));
+    leader_told_session(leader->told, facts->name);
     leader_images_session(leader, facts->name);
 }
 
@@ -184,6 +187,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_samples = on_samples,
                                               .on_violations = on_violations,
                                               .on_cleanups = leader_on_cleanups,
+                                              .login = leader_on_login,
                                               .on_images = leader_on_images,
                                               .on_left_out = leader_on_left_out,
                                               .on_streams = on_streams,

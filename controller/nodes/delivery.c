@@ -87,16 +87,6 @@ void delivery_cleanup(struct delivery *d, const struct cleanup_order *order)
     d->cleanup = *order;
 }
 
-void delivery_prune(struct delivery *d, const struct image_prune_order *order)
-{
-    d->prune = *order;
-}
-
-void delivery_ack_prunes(struct delivery *d, uint64_t up_to)
-{
-    raise_to(&d->prunes, up_to);
-}
-
 static void drop_images(struct delivery *d)
 {
     image_orders_fini(&d->images.whole);
@@ -190,8 +180,7 @@ void delivery_polled(struct delivery *d, uint64_t now, uint64_t taken)
     settle_acks(d, all);
     settle_images(d, all);
     if (!all)
-        d->dense.told = d->violations.told = d->samples.told = d->cleanups.told = d->prunes.told =
-            d->cleanup_told = d->prune_told = 0;
+        d->dense.told = d->violations.told = d->samples.told = d->cleanups.told = d->cleanup_told = 0;
 }
 
 /* --- what is told --- */
@@ -210,7 +199,6 @@ bool delivery_owes(const struct delivery *d)
 {
     return d->desired_count || owes_dense(&d->dense) || d->ack_count || owes_up_to(&d->violations) ||
            owes_up_to(&d->samples) || owes_up_to(&d->cleanups) || d->cleanup.number != d->cleanup_told ||
-           owes_up_to(&d->prunes) || d->prune.number != d->prune_told ||
            (d->images.whole.number && !d->images.sent) || (d->certificate && !d->certificate_number);
 }
 
@@ -270,7 +258,7 @@ static size_t at_most(size_t count)
 
 void delivery_tell(struct delivery *d, uint64_t now, struct node_update *update)
 {
-    *update = (struct node_update){.number = ++d->number, .cleanup = d->cleanup, .prune = d->prune};
+    *update = (struct node_update){.number = ++d->number, .cleanup = d->cleanup};
     d->told_ms = now;
     update->desired_states = mem_zalloc((at_most(d->desired_count) + 1) * sizeof *update->desired_states);
     update->acks = mem_zalloc((at_most(d->ack_count) + 1) * sizeof *update->acks);
@@ -283,8 +271,6 @@ void delivery_tell(struct delivery *d, uint64_t now, struct node_update *update)
     update->certificate_len = d->certificate ? d->certificate_len : 0;
     d->certificate_number = d->certificate ? update->number : 0;
     d->cleanup_told = d->cleanup.number;
-    d->prune_told = d->prune.number;
-    update->prunes_acked = take_up_to(&d->prunes);
     take_images(d, &update->images);
     if (owes_dense(&d->dense)) {
         update->dense = *d->dense.order;

@@ -32,11 +32,9 @@ struct delivery {
     size_t ack_count;
     struct delivery_up_to {
         uint64_t acked, told;
-    } violations, samples, cleanups, prunes; /* numbers up to which the node may forget its items */
+    } violations, samples, cleanups; /* numbers up to which the node may forget its items */
     struct cleanup_order cleanup;
     uint64_t cleanup_told;
-    struct image_prune_order prune;
-    uint64_t prune_told;
     struct delivery_images {
         struct image_orders whole; /* number 0: no set waits */
         size_t taken, told;        /* orders that the node took; that it has with the piece on its way */
@@ -66,10 +64,6 @@ void delivery_ack_cleanups(struct delivery *d, uint64_t up_to);
 
 /* A newer order replaces one that still waits. */
 void delivery_cleanup(struct delivery *d, const struct cleanup_order *order);
-
-/* A newer order to prune images replaces one that still waits. */
-void delivery_prune(struct delivery *d, const struct image_prune_order *order);
-void delivery_ack_prunes(struct delivery *d, uint64_t up_to);
 
 /* All orders about images, copied; they are told in pieces, and replace a set that still waits. number: of
  * the set, not 0, and another than before. */

@@ -44,13 +44,39 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_cleanups(link->owner, node, m->report.cleanups, m->report.cleanup_count);
     if (link->ops.on_images && (m->report.images.number || m->report.images.count))
         link->ops.on_images(link->owner, node, &m->report.images);
-    if (link->ops.on_prunes && m->report.prune_count)
-        link->ops.on_prunes(link->owner, node, m->report.prunes, m->report.prune_count);
     if (m->report.status_count)
         link->ops.on_statuses(link->owner, node, m->report.statuses, m->report.status_count);
 }
 
 /* --- updates --- */
+
+static void put_login(struct node_update *update, const struct registry_login *login)
+{
+    for (size_t i = 0; i < update->login_count; i++) {
+        if (!strcmp(update->logins[i].registry, login->registry))
+            return;
+    }
+    if (!update->logins)
+        update->logins = mem_zalloc(NODE_LOGINS_MAX * sizeof *update->logins);
+    if (update->login_count < NODE_LOGINS_MAX)
+        update->logins[update->login_count++] = *login;
+}
+
+/* Members of the warm pool pull nothing. */
+static void add_login(const struct node_link *link, const struct desired_state *desired,
+                      struct node_update *update)
+{
+    struct registry_login login;
+    struct sandbox_spec spec;
+    struct err e;
+    if (!desired->spec || desired->pooled || sandbox_spec_unpack(desired->spec, desired->spec_len, &spec, &e))
+        return;
+    if (spec.image && link->ops.login(link->owner, spec.image, &login)) {
+        put_login(update, &login);
+        explicit_bzero(&login, sizeof login);
+    }
+    sandbox_spec_fini(&spec);
+}
 
 static void tell(struct node_link *link, struct session *s)
 {
@@ -58,7 +84,10 @@ static void tell(struct node_link *link, struct session *s)
     struct msglink_token *token = s->parked;
     s->parked = NULL;
     delivery_tell(&s->delivery, loop_now_ms(), &m.update);
+    for (size_t i = 0; i < m.update.desired_count && link->ops.login; i++)
+        add_login(link, &m.update.desired_states[i], &m.update);
     session_reply(link, token, s, s->request, &m);
+    registry_logins_free(m.update.logins, m.update.login_count);
     delivery_told(&m.update);
 }
 
@@ -361,25 +390,6 @@ bool node_link_images(struct node_link *link, const char *node, const struct ima
     delivery_images(&s->delivery, whole);
     nudge(link, s);
     return true;
-}
-
-bool node_link_prune(struct node_link *link, const char *node, const struct image_prune_order *order)
-{
-    struct session *s = session_of_node(link, node);
-    if (!s)
-        return false;
-    delivery_prune(&s->delivery, order);
-    nudge(link, s);
-    return true;
-}
-
-void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_to)
-{
-    struct session *s = session_of_node(link, node);
-    if (!s)
-        return;
-    delivery_ack_prunes(&s->delivery, up_to);
-    nudge(link, s);
 }
 
 void node_link_dense(struct node_link *link, const char *node, const struct sandbox_id *id, size_t count)

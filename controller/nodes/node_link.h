@@ -88,12 +88,12 @@ struct node_link_ops {
                           size_t count);
     /* The results of cleanups; a node repeats them until node_link_ack_cleanups. */
     void (*on_cleanups)(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
-    /*
-     * What a node says of its images (a piece of all of them, or some), and what came of prunes, which it
-     * repeats until node_link_ack_prunes. Both may be NULL: nodes then say nothing of images.
-     */
+    /* How a node logs in to the registry of a sandbox's image, by the image's name; told with its desired
+     * state. False: without a login. NULL: never. */
+    bool (*login)(void *owner, const char *image, struct registry_login *out);
+    /* What a node says of its images: a piece of all of them, or some. NULL: nodes then say nothing of
+     * images. */
     void (*on_images)(void *owner, const char *node, const struct node_images *images);
-    void (*on_prunes)(void *owner, const char *node, const struct image_prune_report *reports, size_t count);
     /*
      * Items of the node's messages that were left out, by the node or by us; first: a sentence about the
      * first of them.
@@ -148,11 +148,6 @@ bool node_link_cleanup(struct node_link *link, const char *node,
  * session.
  */
 bool node_link_images(struct node_link *link, const char *node, const struct image_orders *whole) MUST_CHECK;
-
-/* As node_link_cleanup and node_link_ack_cleanups, for the same nodes. */
-bool node_link_prune(struct node_link *link, const char *node,
-                     const struct image_prune_order *order) MUST_CHECK;
-void node_link_ack_prunes(struct node_link *link, const char *node, uint64_t up_to);
 
 /* As delivery_dense, for a node whose facts say `dense`. Does nothing without a session. */
 void node_link_dense(struct node_link *link, const char *node, const struct sandbox_id *id, size_t count);

@@ -100,14 +100,29 @@ void ops_image_show(void *owner, struct api_call *call)
 
 /* --- changes --- */
 
-/* The nodes are told at once. */
+/* An act on one name. */
+struct image_act {
+    struct ops_call of;
+    char ref[IMAGE_REF_FULL_MAX];
+};
+
+static struct image_act *act_new(struct controller *c, struct api_call *call, const char *ref)
+{
+    struct image_act *act = mem_zalloc(sizeof *act);
+    act->of = (struct ops_call){c, call};
+    snprintf(act->ref, sizeof act->ref, "%s", ref);
+    return act;
+}
+
+/* The nodes are told at once, and creates follow it. */
 static struct api_call *changed(void *arg, int code)
 {
-    struct ops_call o = *(struct ops_call *)arg;
-    free(arg);
+    struct image_act *act = arg;
+    struct api_call *call = act->of.call;
     if (!code)
-        leader_images_changed(o.controller->leader);
-    return o.call;
+        leader_image_asked(act->of.controller->leader, act->ref);
+    free(act);
+    return call;
 }
 
 static void on_asked(void *arg, int code, const struct err *e, const char *json)
@@ -138,7 +153,7 @@ void ops_image_pull(void *owner, struct api_call *call)
         return;
     }
     image_ref_full(&ref, full);
-    db_image_pull(c->pool, full, call->body, &actor, on_asked, ops_call_new(c, call));
+    db_image_pull(c->pool, full, call->body, &actor, on_asked, act_new(c, call, full));
 }
 
 static void on_patched(void *arg, int code, const struct err *e, const char *json)
@@ -152,7 +167,7 @@ void ops_image_patch(void *owner, struct api_call *call)
     struct db_actor actor = ops_actor(call);
     char full[IMAGE_REF_FULL_MAX];
     if (path_ref(call, full))
-        db_image_patch(c->pool, full, call->body, &actor, on_patched, ops_call_new(c, call));
+        db_image_patch(c->pool, full, call->body, &actor, on_patched, act_new(c, call, full));
 }
 
 static void on_deleted(void *arg, int code, const struct err *e, const char *json)
@@ -170,7 +185,7 @@ void ops_image_delete(void *owner, struct api_call *call)
     struct db_actor actor = ops_actor(call);
     char full[IMAGE_REF_FULL_MAX];
     if (path_ref(call, full))
-        db_image_delete(c->pool, full, &actor, on_deleted, ops_call_new(c, call));
+        db_image_delete(c->pool, full, &actor, on_deleted, act_new(c, call, full));
 }
 
 /* --- prune: waits for the nodes --- */

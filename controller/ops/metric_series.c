@@ -264,6 +264,35 @@ void series_refusals(struct metric_text *out, const struct controller *c)
         metric_text_put(out, (double)api.refused[i], err_name(-i), NULL);
 }
 
+/* --- images --- */
+
+void series_image_pulls(struct metric_text *out, const struct controller *c)
+{
+    struct leader_pulls pulls = leader_pulls(c->leader);
+    metric_text_put(out, (double)pulls.pulled, "pulled", NULL);
+    metric_text_put(out, (double)pulls.failed, "failed", NULL);
+}
+
+static void put_held(void *arg, const char *node, uint64_t held, uint64_t pulling)
+{
+    metric_text_put(arg, (double)held, node, NULL);
+}
+
+void series_images(struct metric_text *out, const struct controller *c)
+{
+    leader_images_each(c->leader, put_held, out);
+}
+
+static void put_pulling(void *arg, const char *node, uint64_t held, uint64_t pulling)
+{
+    metric_text_put(arg, (double)pulling, node, NULL);
+}
+
+void series_images_pulling(struct metric_text *out, const struct controller *c)
+{
+    leader_images_each(c->leader, put_pulling, out);
+}
+
 /* --- webhooks --- */
 
 void series_webhook_tries(struct metric_text *out, const struct controller *c)

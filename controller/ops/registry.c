@@ -79,16 +79,35 @@ void ops_registry_list(void *owner, struct api_call *call)
     db_registry_list(c->pool, ops_cursor(call), call->limit, ops_answer_page, call);
 }
 
+/* A change whose answer waits until pulls go by it. */
+struct change {
+    struct ops_call of;
+    char *json; /* NULL: the credentials are gone */
+};
+
+static void on_in_force(void *arg)
+{
+    struct change *change = arg;
+    leader_images_changed(change->of.controller->leader);
+    if (change->json)
+        ops_answer_json(change->of.call, 0, NULL, change->json);
+    else
+        ops_answer_gone(change->of.call, 0, NULL, NULL);
+    free(change->json);
+    free(change);
+}
+
 static void on_changed(void *arg, int code, const struct err *e, const char *json)
 {
     struct ops_call o = *(struct ops_call *)arg;
     free(arg);
-    if (!code)
-        leader_images_changed(o.controller->leader);
-    if (code || json)
+    if (code) {
         ops_answer_json(o.call, code, e, json);
-    else
-        ops_answer_gone(o.call, code, e, json);
+        return;
+    }
+    struct change *change = mem_zalloc(sizeof *change);
+    *change = (struct change){.of = o, .json = json ? mem_strdup(json) : NULL};
+    leader_logins_read(o.controller->leader, on_in_force, change);
 }
 
 void ops_registry_set(void *owner, struct api_call *call)

@@ -63,11 +63,24 @@ create function image_audited(i images) returns jsonb language sql stable as $$
     select jsonb_build_object('digest', i.digest, 'pinned', i.pinned, 'placed', i.placed, 'generation', i.generation)
 $$;
 
+-- What a node holds is found by the node, and what is pinned by its index: neither reads the whole catalogue.
+create function images_listed(filter jsonb, most integer) returns setof images language plpgsql stable as $$
+begin
+    if filter ? 'node' then
+        return query select i.* from node_images x join images i on i.ref = x.ref
+            where x.node = filter->>'node' and x.ref > coalesce(filter->>'cursor', '')
+                and (not filter ? 'pinned' or i.pinned = (filter->>'pinned')::boolean)
+            order by x.ref limit most;
+    elsif (filter->>'pinned')::boolean then
+        return query select i.* from images i where i.pinned and i.ref > coalesce(filter->>'cursor', '') order by i.ref limit most;
+    else
+        return query select i.* from images i where i.ref > coalesce(filter->>'cursor', '')
+            and (not filter ? 'pinned' or not i.pinned) order by i.ref limit most;
+    end if;
+end $$;
+
 create function list_images(filter jsonb) returns list_page language sql stable as $$
-    with rows as (select * from images i where i.ref > coalesce(filter->>'cursor', '')
-            and (not filter ? 'pinned' or i.pinned = (filter->>'pinned')::boolean)
-            and (not filter ? 'node' or exists (select from node_images x where x.ref = i.ref and x.node = filter->>'node'))
-        order by i.ref limit (filter->>'limit')::integer + 1),
+    with rows as (select * from images_listed(filter, (filter->>'limit')::integer + 1)),
     shown as (select * from rows order by ref limit (filter->>'limit')::integer)
     select page((select json_agg(image_json(s::images) order by ref) from shown s),
         case when (select count(*) from rows) > (filter->>'limit')::integer then (select max(ref) from shown) end)
@@ -125,7 +138,6 @@ begin
     end if;
     perform order_image(i, place, renew);
     perform add_audit(who, 'image.pull', of_ref, case when old.ref is not null then image_audited(old) end, image_audited(i) || ask);
-    perform pg_notify('corral_images', of_ref);
     return act_ok(image_json(i));
 end $$;
 
@@ -160,7 +172,8 @@ begin
     return act_ok(image_json(i));
 end $$;
 
--- The nodes remove it; the row goes with its last copy.
+-- The nodes remove it; the row goes with its last copy. Where each node that still has it says why it cannot (image_refused), it
+-- stays.
 create function delete_image(of_ref text, who jsonb) returns act language plpgsql as $$
 declare
     i images;
@@ -182,29 +195,43 @@ begin
         delete from images where ref = of_ref;
         return act_ok(null);
     end if;
-    update images set removing = true, resolving = false where ref = of_ref returning * into i;
+    update images set removing = true, resolving = false, generation = generation + 1 where ref = of_ref returning * into i;
+    update node_images set generation = i.generation, problem = null where ref = of_ref;
     return act_ok(image_json(i));
 end $$;
 
--- What a prune may remove: no node needs it. older_than: not used for so long.
-create function images_unused(older_than interval) returns setof node_images language sql stable as $$
-    select x.* from node_images x join images i on i.ref = x.ref
-    where x.state = 'present' and not x.in_use and not i.pinned and not i.removing and x.digest is not null
-        and image_sandboxes(i.ref, x.node) = 0 and image_warm(i, x.node) = 0
-        and coalesce(x.used_at, x.changed_at) <= now() - older_than
+create function images_pruned_max() returns integer language sql immutable as $$
+    select 1000
 $$;
 
--- The nodes are told to remove them; image_prune_state says what they did.
+-- What a prune may remove: Corral pulled it (used_at is known of such only), and no node needs it. older_than: not used for so
+-- long. of: of these alone ([{ref, node}]); null: of all, those unused for longest.
+create function images_unused(older_than interval, of jsonb) returns setof node_images language plpgsql stable as $$
+begin
+    return query select x.* from node_images x join images i on i.ref = x.ref
+        where x.state = 'present' and not x.in_use and not i.pinned and not i.removing and x.digest is not null
+            and x.used_at <= now() - older_than
+            and (of is null or (x.ref, x.node) in (select f->>'ref', f->>'node' from jsonb_array_elements(of) f))
+            and not exists (select from sandboxes s where s.image_ref = x.ref and s.node = x.node and s.ended_at is null)
+            and not exists (select from warm_members m where m.node = x.node and m.image in (i.ref, image_at(i.ref, i.digest)))
+        order by x.used_at, x.ref, x.node limit images_pruned_max();
+end $$;
+
+-- The nodes are told to remove them; image_prune_state says what they did. Creates wait only while what was found is looked at
+-- once more.
 create function prune_images(ask jsonb, who jsonb) returns act language plpgsql as $$
 declare
     dry boolean := coalesce((ask->>'dry_run')::boolean, false);
     age interval := coalesce((ask->>'older_than_seconds')::bigint, 0) * interval '1 second';
     found jsonb;
 begin
-    perform gate_lock();
     select coalesce(jsonb_agg(jsonb_build_object('ref', x.ref, 'node', x.node, 'bytes', x.size_bytes) order by x.ref, x.node), '[]')
-        into found from images_unused(age) x;
+        into found from images_unused(age, null) x;
     if not dry then
+        perform gate_lock();
+        perform from images i where i.ref in (select f->>'ref' from jsonb_array_elements(found) f) order by i.ref for no key update;
+        select coalesce(jsonb_agg(jsonb_build_object('ref', x.ref, 'node', x.node, 'bytes', x.size_bytes) order by x.ref, x.node), '[]')
+            into found from images_unused(age, found) x;
         update node_images x set prune_at = now() from jsonb_array_elements(found) f
             where x.ref = f->>'ref' and x.node = f->>'node';
     end if;
@@ -225,27 +252,37 @@ $$;
 
 -- --- what nodes are told ---
 
--- What each node is to do: pull (digest null: ask the registry what the name stands for), keep, or remove. secret: sealed.
+-- What each node is to do: pull (digest null: ask the registry what the name stands for), keep, or remove. Reads only images
+-- about which something is to be done.
 create function image_orders() returns table (node text, ref text, digest text, generation bigint, pull boolean, keep boolean,
-    remove boolean, registry text, username text, secret text, secret_key text) language plpgsql as $$
+    remove boolean) language plpgsql as $$
 begin
     insert into node_images (ref, node, state, generation) select i.ref, n.name, 'waiting', i.generation
-        from images i, nodes n where i.pinned and not i.removing and image_belongs(i.placed, n) on conflict do nothing;
+        from images i, nodes n where i.pinned and not i.removing and image_belongs(i.placed, n) order by i.ref, n.name on conflict do nothing;
+    update node_images x set prune_at = null where (x.ref, x.node) in (select y.ref, y.node from node_images y
+        where y.prune_at <= now() - interval '1 minute' order by y.ref, y.node limit images_pruned_max() for update skip locked);
     return query
     with due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
             x.state in ('waiting', 'pulling') or x.state = 'failed' and i.pinned as pulls,
             row_number() over (partition by x.ref order by x.state = 'present', x.state = 'failed', n.health <> 'ready', x.node) as turn
-        from node_images x join images i on i.ref = x.ref join nodes n on n.name = x.node)
+        from (select u.ref from node_images u where u.state <> 'present' or u.prune_at is not null
+                union select p.ref from images p where p.pinned or p.placed is not null or p.removing) o
+            join images i on i.ref = o.ref join node_images x on x.ref = i.ref join nodes n on n.name = x.node)
     select d.node, d.ref, case when not d.resolving then d.named end, d.generation, d.pulls and (not d.resolving or d.turn = 1),
-        d.pinned, d.removing or d.prune_at > now() - interval '1 minute', r.name, r.username, encode(r.secret, 'hex'), r.secret_key
-    from due d left join registries r on d.pulls and r.name = split_part(d.ref, '/', 1)
+        d.pinned, d.removing or d.prune_at > now() - interval '1 minute'
+    from due d
     where d.pulls and (not d.resolving or d.turn = 1) or d.pinned or d.removing or d.prune_at > now() - interval '1 minute'
     order by 1, 2;
 end $$;
 
--- What names stand for, for creates: the same digest on every node.
-create function image_digests() returns table (ref text, digest text) language sql stable as $$
-    select i.ref, i.digest from images i where i.digest is not null and not i.removing
+-- What names stand for, for creates: the same digest on every node. A page of all.
+create function image_digests(after text, most integer) returns table (ref text, digest text) language sql stable as $$
+    select i.ref, i.digest from images i where i.digest is not null and not i.removing and i.ref > after order by i.ref limit most
+$$;
+
+-- Of one name; null: not known.
+create function image_digest(of_ref text) returns text language sql stable as $$
+    select i.digest from images i where i.ref = of_ref and not i.removing
 $$;
 
 -- --- what nodes report ---
@@ -257,7 +294,8 @@ create function image_event(was text, now_is text, generation bigint) returns te
         when now_is = 'failed' then 'image.pull_failed' end
 $$;
 
-create function image_told_event(of_node text, was text, x node_images) returns void language plpgsql as $$
+-- Returns its type; null: none.
+create function image_told_event(of_node text, was text, x node_images) returns text language plpgsql as $$
 declare
     told text := image_event(was, x.state, x.generation);
 begin
@@ -269,6 +307,7 @@ begin
     elsif told = 'image.pull_failed' then
         perform add_event('image.pull_failed', null, null, of_node, jsonb_build_object('ref', x.ref, 'problem', x.problem));
     end if;
+    return told;
 end $$;
 
 -- A node has what a name stands for: from now on all have this. The other nodes that hold it, or are to, pull this digest.
@@ -289,67 +328,160 @@ begin
         and s.image_digest is null;
 end $$;
 
+-- What an item of a report says of an image on a node, with the columns of the table.
 -- item: {ref, state, generation, digest, image_id, size_bytes, done_bytes, total_bytes, layers, problem, in_use, used_ago_ms}.
-create function image_told(of_node text, item jsonb) returns boolean language plpgsql as $$
+create function image_item(item jsonb, of_node text) returns node_images language sql stable as $$
+    select jsonb_populate_record(null::node_images, jsonb_build_object('ref', item->'ref', 'node', of_node, 'state', item->'state',
+        'generation', coalesce((item->>'generation')::bigint, 0), 'digest', nullif(item->>'digest', ''),
+        'image_id', nullif(item->>'image_id', ''), 'size_bytes', coalesce((item->>'size_bytes')::bigint, 0),
+        'done_bytes', coalesce((item->>'done_bytes')::bigint, 0), 'total_bytes', coalesce((item->>'total_bytes')::bigint, 0),
+        'layers', coalesce(item->'layers', '[]'), 'problem', nullif(item->>'problem', ''),
+        'in_use', coalesce((item->>'in_use')::boolean, false),
+        'used_at', case when item ? 'used_ago_ms' then now() - (item->>'used_ago_ms')::bigint * interval '1 millisecond' end))
+$$;
+
+-- Whether that differs from what the database has; a use counts once a minute.
+create function image_differs(x node_images, known node_images) returns boolean language sql stable as $$
+    select known.ref is null or (x.state, x.digest, x.image_id, x.size_bytes, x.done_bytes, x.total_bytes, x.layers, x.in_use)
+            is distinct from (known.state, known.digest, known.image_id, known.size_bytes, known.done_bytes, known.total_bytes,
+                known.layers, known.in_use)
+        or (x.problem is not null and x.problem is distinct from known.problem) or x.generation > known.generation
+        or x.used_at > coalesce(known.used_at, '-infinity') + interval '1 minute'
+$$;
+
+-- Whether a node's word on what a name stands for counts for all: only where it was to have the image. Else one node could say of
+-- any name that it stands for something else.
+create function image_word_counts(of_ref text, of_node text, ordered boolean) returns boolean language sql stable as $$
+    select ordered or exists (select from sandboxes s where s.image_ref = of_ref and s.node = of_node and s.ended_at is null)
+$$;
+
+-- It is to be removed, and a node says why it cannot. When all that have it do, it stays: nothing is left to be tried.
+create function image_refused(i images, x node_images) returns boolean language plpgsql as $$
+begin
+    if not i.removing or x.state <> 'present' or x.problem is null or x.generation < i.generation
+            or exists (select from node_images y where y.ref = i.ref and (y.problem is null or y.generation < i.generation)) then
+        return false;
+    end if;
+    update images set removing = false where ref = i.ref;
+    perform add_event('image.remove_failed', null, null, x.node, jsonb_build_object('ref', x.ref, 'problem', x.problem));
+    return true;
+end $$;
+
+-- A node cannot know of a later order than it was given. What it says of an image that nobody ordered counts only in a report of all
+-- that it holds, which has a bound. The caller has locked the image.
+create function image_told(told node_images, whole boolean, out changed boolean, out resolved boolean, out event text) language plpgsql as $$
 declare
     old node_images;
-    x node_images;
+    x node_images := told;
     i images;
-    of_generation bigint := coalesce((item->>'generation')::bigint, 0);
 begin
-    perform from images where ref = item->>'ref' for update; -- waits for one who deletes it
-    if item->>'state' <> 'present' and not exists (select from node_images o where o.ref = item->>'ref' and o.node = of_node) then
-        return false; -- what it was to pull is deleted by now
+    changed := false;
+    resolved := false;
+    select * into old from node_images o where o.ref = told.ref and o.node = told.node;
+    if old.ref is null and not (whole and told.state = 'present') then
+        return; -- what it was to pull is deleted by now
     end if;
-    insert into images (ref) values (item->>'ref') on conflict do nothing;
-    select * into i from images where ref = item->>'ref' for update;
-    select * into old from node_images o where o.ref = i.ref and o.node = of_node;
-    if old.state in ('waiting', 'pulling', 'failed') and of_generation < old.generation
-            and (item->>'state' <> 'present' or i.resolving or i.digest is distinct from nullif(item->>'digest', '')) then
-        return false; -- it says nothing of the order yet
+    select * into i from images where ref = told.ref;
+    if not found then
+        return; -- deleted meanwhile
+    end if;
+    x.generation := least(told.generation, coalesce(old.generation, 0));
+    if told.state <> 'present' and coalesce(old.generation, 0) = 0 then
+        return; -- nobody asked it to
+    elsif old.state in ('waiting', 'pulling', 'failed') and x.generation < old.generation
+            and (told.state <> 'present' or i.resolving or i.digest is distinct from told.digest) then
+        return; -- it says nothing of the order yet
     end if;
     insert into node_images as y (ref, node, state, generation, digest, image_id, size_bytes, done_bytes, total_bytes, layers, problem,
         in_use, used_at)
-    values (i.ref, of_node, item->>'state', greatest(of_generation, coalesce(old.generation, 0)), nullif(item->>'digest', ''),
-        nullif(item->>'image_id', ''), coalesce((item->>'size_bytes')::bigint, 0), coalesce((item->>'done_bytes')::bigint, 0),
-        coalesce((item->>'total_bytes')::bigint, 0), coalesce(item->'layers', '[]'), nullif(item->>'problem', ''),
-        coalesce((item->>'in_use')::boolean, false),
-        case when item ? 'used_ago_ms' then now() - (item->>'used_ago_ms')::bigint * interval '1 millisecond' end)
-    on conflict (ref, node) do update set state = excluded.state, generation = excluded.generation, digest = excluded.digest,
-        image_id = excluded.image_id, size_bytes = excluded.size_bytes, done_bytes = excluded.done_bytes,
-        total_bytes = excluded.total_bytes, layers = excluded.layers, problem = excluded.problem, in_use = excluded.in_use,
-        used_at = greatest(excluded.used_at, y.used_at), changed_at = now() returning * into x;
-    perform image_told_event(of_node, old.state, x);
-    if x.state = 'present' and x.digest is not null and (i.digest is null or i.resolving and x.generation >= i.generation) then
-        perform image_resolved(i.ref, x.digest, of_node);
-        return true;
+    values (x.ref, x.node, x.state, coalesce(old.generation, 0), x.digest, x.image_id, x.size_bytes, x.done_bytes, x.total_bytes, x.layers,
+        x.problem, x.in_use, x.used_at)
+    on conflict (ref, node) do update set state = excluded.state, digest = excluded.digest, image_id = excluded.image_id,
+        size_bytes = excluded.size_bytes, done_bytes = excluded.done_bytes, total_bytes = excluded.total_bytes, layers = excluded.layers,
+        problem = coalesce(excluded.problem, case when y.state = 'present' and excluded.state = 'present' then y.problem end),
+        in_use = excluded.in_use, used_at = greatest(excluded.used_at, y.used_at), changed_at = now() returning * into x;
+    event := image_told_event(x.node, old.state, x);
+    if x.state = 'present' and x.digest is not null and (i.digest is null or i.resolving and x.generation >= i.generation)
+            and image_word_counts(x.ref, x.node, x.generation > 0) then
+        perform image_resolved(i.ref, x.digest, x.node);
+        changed := true;
+        resolved := true;
+    else
+        changed := image_refused(i, x) or old.state is distinct from x.state;
     end if;
-    return old.state is distinct from x.state;
 end $$;
 
--- A node's report. whole: all that it holds, so what it does not name is gone. Returns whether orders may have changed.
-create function images_told(of_node text, items jsonb, whole boolean) returns boolean language plpgsql as $$
+-- What a node has no more.
+create function image_gone(of_ref text, of_node text, out forgotten boolean) language plpgsql as $$
 declare
-    item jsonb;
-    changed boolean := false;
     gone node_images;
 begin
+    delete from node_images x where x.ref = of_ref and x.node = of_node returning x.* into gone;
+    perform add_event('image.removed', null, null, of_node, jsonb_build_object('ref', gone.ref, 'size_bytes', gone.size_bytes));
+    delete from images i where i.ref = of_ref and not i.pinned and not exists (select from node_images x where x.ref = of_ref);
+    forgotten := found;
+end $$;
+
+-- A node's report. whole: all that it holds, so what it does not name is gone. Returns a row for each name that stands for another
+-- digest now (null: for none), or whose pull began or ended (event), and one without a name where orders may have changed. Most reports say what is known already: only
+-- what differs is locked and written, all of it in the order of names.
+create function images_told(of_node text, items jsonb, whole boolean) returns table (ref text, digest text, event text) language plpgsql as $$
+declare
+    told node_images;
+    fresh node_images[];
+    gone text[] := '{}';
+    name text;
+    due boolean := false;
+    t record;
+begin
     if not exists (select from nodes n where n.name = of_node) then
-        return false;
+        return;
     end if;
-    for item in select t.value from jsonb_array_elements(items) t order by t.value->>'ref' loop
-        changed := image_told(of_node, item) or changed;
-    end loop;
+    select array_agg(x order by (x).ref) into fresh from (select distinct on (item->>'ref') image_item(item, of_node) as x
+            from jsonb_array_elements(items) item order by item->>'ref') m left join node_images k on k.ref = (x).ref and k.node = of_node
+        where image_differs(x, k);
     if whole then
-        for gone in delete from node_images x where x.node = of_node and x.state = 'present'
-                and not exists (select from jsonb_array_elements(items) t where t.value->>'ref' = x.ref) returning x.* loop
-            perform add_event('image.removed', null, null, of_node, jsonb_build_object('ref', gone.ref, 'size_bytes', gone.size_bytes));
-            changed := true;
-        end loop;
-        delete from images i where not i.pinned and not exists (select from node_images x where x.ref = i.ref)
-            and (i.removing or coalesce(i.asked_at, i.created_at) < now() - interval '1 hour');
+        select coalesce(array_agg(k.ref order by k.ref), '{}') into gone from node_images k where k.node = of_node and k.state = 'present'
+            and not exists (select from jsonb_array_elements(items) item where item->>'ref' = k.ref);
     end if;
-    return changed;
+    if whole then
+        insert into images (ref) select f.ref from unnest(fresh) f where f.state = 'present' order by f.ref on conflict do nothing;
+    end if;
+    perform from images i where i.ref in (select (unnest(fresh)).ref union select unnest(gone)) order by i.ref for update;
+    foreach told in array coalesce(fresh, '{}') loop
+        t := image_told(told, whole);
+        due := due or t.changed;
+        if t.resolved or t.event is not null then
+            ref := told.ref;
+            digest := image_digest(told.ref);
+            event := t.event;
+            return next;
+        end if;
+    end loop;
+    event := null;
+    foreach name in array gone loop
+        due := true;
+        if image_gone(name, of_node) then
+            ref := name;
+            digest := null;
+            return next;
+        end if;
+    end loop;
+    if due then
+        ref := null;
+        digest := null;
+        return next;
+    end if;
+end $$;
+
+-- The node is removed: names that no other has are forgotten.
+create function images_of_removed(of_node text) returns void language plpgsql as $$
+declare
+    names text[] := array(select x.ref from node_images x where x.node = of_node order by x.ref);
+begin
+    perform from images i where i.ref = any(names) order by i.ref for update;
+    delete from node_images x where x.node = of_node;
+    delete from images i where i.ref = any(names) and not i.pinned and not exists (select from node_images x where x.ref = i.ref);
 end $$;
 
 -- --- registries ---

@@ -147,6 +147,7 @@ begin
         return act_not('conflict', 'It is connected; stop its agent, or revoke its certificates first');
     end if;
     delete from warm_members where node = node_name;
+    perform images_of_removed(node_name);
     delete from nodes where name = node_name;
     perform add_event('node.removed', null, null, node_name, '{}');
     perform add_audit(who, 'node.delete', node_name, node_json(n)::jsonb, null);

@@ -177,6 +177,7 @@ declare
 begin
     for n in select * from nodes x where x.name > after and node_is_gone(x, keep_days) order by x.name limit most
             for update skip locked loop
+        perform images_of_removed(n.name);
         delete from nodes where name = n.name;
         delete from node_cleanups where node = n.name;
         perform add_event('node.removed', null, null, n.name, jsonb_build_object('reason',

@@ -14,7 +14,7 @@ from marks import mark  # noqa: E402
 
 # Tests that take more than half a minute each.
 SLOW = {"test_bad_records", "test_clock", "test_cluster", "test_crowd", "test_faults", "test_frozen_disk", "test_guard", "test_hanging",
-        "test_hardening", "test_images", "test_lost_answers", "test_node_port", "test_outbox", "test_ready", "test_registry",
+        "test_hardening", "test_image_disk", "test_images", "test_lost_answers", "test_node_port", "test_outbox", "test_ready", "test_registry",
         "test_webhook_faults", "test_unhealthy_starts", "test_stolen_node", "test_stopped", "test_storm", "test_tenants", "test_two_controllers",
         "test_two_controllers_streams"}
 # Tests beside which no other runs, and why.

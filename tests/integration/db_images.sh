@@ -12,8 +12,8 @@ sql "create function digest(c text) returns text language sql as \$\$ select 'sh
     create function orders() returns text language sql as \$\$ select string_agg(concat_ws(' ', node || ':', case when pull then 'pull ' || coalesce(substr(digest, 8, 1), '?') end,
         case when keep then 'keep' end, case when remove then 'remove' end), ', ' order by node, ref) from image_orders() \$\$;
     create function tells(node text, ref text, state text, digest text, generation bigint, whole boolean default false) returns boolean language sql as \$\$
-        select images_told(node, jsonb_build_array(jsonb_build_object('ref', ref, 'state', state, 'digest', digest, 'generation', generation,
-            'size_bytes', 7, 'problem', case state when 'failed' then 'cut' end)), whole) \$\$;
+        select exists (select from images_told(node, jsonb_build_array(jsonb_build_object('ref', ref, 'state', state, 'digest', digest, 'generation', generation,
+            'size_bytes', 7, 'problem', case state when 'failed' then 'cut' end)), whole)) \$\$;
     create function told() returns text language sql as \$\$ select string_agg(substr(type, 7) || ' ' || node, ', ' order by seq) from events where type like 'image.%' \$\$;
     create function ask(ref text, what jsonb default '{}') returns text language sql as \$\$ select outcome from pull_image(ref, what, '{}') \$\$;
     insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes, region, labels) values ('a', 1, 1, 1, 1, 'north', '{\"disk\": \"ssd\"}'),
@@ -31,14 +31,14 @@ is 'c: pull 1' "select orders()"
 is t "select tells('c', 'r/x:1', 'present', digest('1'), 1)"
 is '' "select coalesce(orders(), '')"
 is 'pull_started a, pull_failed a, pulled b, pulled c' "select told()"
-is "$(printf 'r/x:1|1')" "select ref || '|' || substr(digest, 8, 1) from image_digests()"
+is "$(printf 'r/x:1|1')" "select ref || '|' || substr(digest, 8, 1) from image_digests('', 100)"
 
 # The tag moves: what a node tells changes nothing; an update does, once for all that hold it.
 is t "select not tells('c', 'r/x:1', 'present', digest('2'), 0)"
 is 1 "select substr(digest, 8, 1) from images"
 sql "delete from events where type like 'image.%'; select tells('c', 'r/x:1', 'present', digest('1'), 0)" >/dev/null
 is ok "select ask('r/x:1', '{\"update\": true}')"
-is 1 "select substr(digest, 8, 1) from image_digests()" # creates go on with the one that is known
+is 1 "select substr(digest, 8, 1) from image_digests('', 100)" # creates go on with the one that is known
 is 'a: pull ?' "select orders()"
 is f "select tells('a', 'r/x:1', 'waiting', '', 1)" # of the order before
 is t "select tells('a', 'r/x:1', 'present', digest('3'), 2)"
@@ -70,6 +70,59 @@ is ok "select outcome from delete_image('r/x:1', '{}')"
 is 'c: keep, c: remove' "select orders()"
 sql "select tells('c', 'r/p:1', 'present', digest('5'), 1, true)" >/dev/null
 is 'r/p:1' "select string_agg(ref, ' ') from images"
+
+# A node that lies harms itself: it says nothing of names that it is not to have, of orders that it was not given, and no more than
+# one report holds.
+sql "delete from images; delete from events; insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes) values ('liar', 1, 1, 1, 1)" >/dev/null
+is f "select tells('liar', 'r/l:1', 'present', digest('6'), 0)" # some images are those that were ordered
+is t "select tells('liar', 'r/l:1', 'present', digest('6'), 0, true)"
+is '' "select digest from images where ref = 'r/l:1'"
+is f "select tells('liar', 'r/l:1', 'waiting', '', 99)" # else it would get credentials
+is '' "select coalesce(orders(), '')"
+is ok "select ask('r/l:1', '{\"nodes\": [\"b\"]}')"
+is f "select tells('liar', 'r/l:1', 'present', digest('7'), 2000000000)"
+is 'b: pull ?' "select orders()"
+is t "select tells('b', 'r/l:1', 'present', digest('8'), 2)"
+is 8 "select substr(digest, 8, 1) from images where ref = 'r/l:1'"
+sql "select images_told('liar', (select jsonb_agg(jsonb_build_object('ref', 'l/' || g || '/' || i, 'state', 'present')) from generate_series(1, 20) i), true)
+    from generate_series(1, 5) g" >/dev/null
+is '20 20' "select (select count(*) from node_images where node = 'liar') || ' ' || (select count(*) from images where ref like 'l/%')"
+sql "select images_of_removed('liar'); delete from nodes where name = 'liar'" >/dev/null
+is r/l:1 "select string_agg(ref, ' ') from images"
+
+# A report that says what is known writes nothing.
+sql "create table known as select jsonb_agg(jsonb_build_object('ref', 'k/' || i, 'state', 'present', 'digest', digest('1'), 'size_bytes', 7, 'used_ago_ms', 5000)) as items
+    from generate_series(1, 3) i; select images_told('c', items, true) from known" >/dev/null
+rows="select string_agg(ctid::text, ' ' order by ref) from node_images"
+before=$(sql "$rows")
+sql "select images_told('c', items, true) from known; select images_told('c', items, false) from known" >/dev/null
+is "$before" "$rows"
+
+# One that no node can remove stays, and says why.
+sql "select images_told('b', items, true) from known" >/dev/null
+is ok "select outcome from delete_image('k/1', '{}')"
+refuses() { sql "select images_told('$1', jsonb_build_array(jsonb_build_object('ref', 'k/1', 'state', 'present', 'digest', digest('1'), 'size_bytes', 7, 'generation', 2,
+    'problem', 'not mine')), false)" >/dev/null; }
+refuses b
+is 'b: remove, c: remove' "select orders()"
+refuses c
+is '' "select coalesce(orders(), '')"
+is 'present not mine' "select image_state(i) || ' ' || (select string_agg(distinct problem, ',') from node_images x where x.ref = i.ref) from images i where ref = 'k/1'"
+is 'remove_failed c' "select string_agg(substr(type, 7) || ' ' || node, ', ') from events where type = 'image.remove_failed'"
+sql "select images_told(n, items, true) from known, unnest(array['b', 'c']) n" >/dev/null
+is 'not mine' "select string_agg(distinct problem, ',') from node_images where ref = 'k/1'"
+
+# Reports, acts of administrators and prunes meet in the order of names.
+sql "create function many() returns jsonb language sql as \$\$ select jsonb_agg(jsonb_build_object('ref', 'm/' || i, 'state', 'present', 'digest', digest('1'),
+    'size_bytes', (1 + random() * 1000)::integer, 'used_ago_ms', 9000000) order by random()) from generate_series(1, 40) i where random() < 0.8 \$\$" >/dev/null
+for n in b c; do
+    (for _ in {1..120}; do echo "select images_told('$n', many(), true);"; done | /usr/bin/psql -X -q -d "$DATABASE_URL" >/dev/null) &
+done
+(for _ in {1..80}; do echo "select prune_images('{}', '{}'); select count(*) from image_orders();"; done | /usr/bin/psql -X -q -d "$DATABASE_URL" >/dev/null) &
+(for i in {1..120}; do echo "select pull_image('m/' || (1 + $i % 40), '{\"update\": true}', '{}'); select delete_image('m/' || (1 + $i * 7 % 40), '{}');"; done |
+    /usr/bin/psql -X -q -d "$DATABASE_URL" >/dev/null) &
+wait
+is 0 "select deadlocks from pg_stat_database where datname = current_database()"
 
 # What a tier may run.
 fits() { is "$1" "select image_allowed($2, '$3')"; }

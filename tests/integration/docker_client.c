@@ -275,14 +275,11 @@ static struct docker_call *pull_with(const char *password, int *code)
 {
     struct docker_pull_bounds bounds = {"", 60000, 60000, 0, 0, "", NULL};
     struct registry_login login = {.registry = "127.0.0.1:5000", .username = "tester"};
-    char *auth = NULL;
     if (password) {
         snprintf(login.password, sizeof login.password, "%s", password);
-        bounds.auth = auth = docker_auth_write(&login);
+        bounds.login = &login;
     }
-    struct docker_call *call = docker_image_pull(t.docker, PRIVATE, &bounds, on_code, code);
-    free(auth);
-    return call;
+    return docker_image_pull(t.docker, PRIVATE, &bounds, on_code, code);
 }
 
 static void on_stored(void *arg, int code, const struct err *e, const struct docker_stored *items,

@@ -204,9 +204,12 @@ union all select 'ends mutely', id, reason, detail, state from sandboxes where e
 class Corral:
     """An installation in a folder of its own; stop() removes every trace of it."""
 
-    def __init__(self, nodes=1, **env):
+    def __init__(self, nodes=1, prepare=None, **env):
+        """prepare: called with the empty folder, before anything is in it."""
         self.home = Path(tempfile.mkdtemp(prefix="corral-", dir="/var/tmp"))
         self.home.chmod(0o755)
+        if prepare:
+            prepare(self.home)
         self.installed_as = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
         port = free_port(1, 4420) # of URLs of ports, and of agents
         self.port, self.nodes = port, nodes

@@ -61,7 +61,7 @@ def user(corral, request):
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Two nodes, and every limit at its default."""
-    installation = Corral(nodes=2, CORRAL_SYSTEM_SAMPLE_SECONDS="1", CORRAL_RECOMMENDATION_SECONDS="2")
+    """Two nodes, and every limit at its default. Each node may have a registry on its own loopback."""
+    installation = Corral(nodes=2, CORRAL_REGISTRIES="docker.io,127.0.0.1:5000", CORRAL_SYSTEM_SAMPLE_SECONDS="1", CORRAL_RECOMMENDATION_SECONDS="2")
     yield installation
     installation.reset()

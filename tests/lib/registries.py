@@ -16,22 +16,22 @@ from corral import wait_until
 CLONE_NEWNET = 0x40000000
 
 
-def namespace(corral):
-    return f"/run/netns/{corral.installed_as}-1"
+def namespace(corral, node=1):
+    return f"/run/netns/{corral.installed_as}-{node}"
 
 
-def enter(corral):
+def enter(corral, node=1):
     """Enters the namespace with this thread only: a namespace belongs to a thread."""
-    with open(namespace(corral)) as f:
+    with open(namespace(corral, node)) as f:
         assert ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
 
 
-def within(corral, make):
+def within(corral, make, node=1):
     """What make returns when called inside the namespace."""
     made = []
 
     def run():
-        enter(corral)
+        enter(corral, node)
         made.append(make())
     thread = threading.Thread(target=run)
     thread.start()
@@ -224,17 +224,17 @@ class Registry:
 
     address = "127.0.0.1:5000"
 
-    def __init__(self, corral, folder):
-        self.corral, self.folder = corral, folder
+    def __init__(self, corral, folder, node=1): # several nodes may have one each, over the same folder
+        self.corral, self.folder, self.node = corral, folder, node
         self.more = self.auth = "" # of the configuration
 
     def __enter__(self):
-        config = self.folder / "registry.yml"
+        config = self.folder / f"registry-{self.node}.yml"
         config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {self.folder}/data}}}}\n"
                           f"http: {{addr: '{self.address}'{self.more}}}\n{self.auth}")
-        self.process = subprocess.Popen(["nsenter", f"--net={namespace(self.corral)}", "docker-registry", "serve", config],
+        self.process = subprocess.Popen(["nsenter", f"--net={namespace(self.corral, self.node)}", "docker-registry", "serve", config],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until("the registry listens", lambda: within(self.corral, self.listens), 20, 0.2)
+        wait_until("the registry listens", lambda: within(self.corral, self.listens, self.node), 20, 0.2)
         return self
 
     def listens(self):

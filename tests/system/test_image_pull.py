@@ -1,15 +1,18 @@
 """Images that nodes pull, keep and remove as an administrator asks, from a registry with TLS and a password."""
+import base64
+import json
 import os
 import subprocess
 import tempfile
 import uuid
 import warnings
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from corral import wait_until
-from registries import Registry
+from registries import LyingRegistry, Registry, image_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -129,6 +132,7 @@ def test_delete(corral, registry):
     corral.admin.good("DELETE", path(own), status=202)
     wait_until("the agent refuses", lambda: "it was not pulled by Corral" in (on_node(corral, own).get("problem") or ""), 20)
     assert corral.docker("images", "-q", own).strip()
+    wait_until("it stays, and is not being removed for ever", lambda: corral.admin.good("GET", path(own))["state"] == "present", 20)
     corral.docker("rmi", own)
     wait_until("it is gone", lambda: corral.admin.call("GET", path(own)).status_code == 404, 20)
 
@@ -147,6 +151,48 @@ def test_a_restart_in_a_pull(corral, registry):
     corral.admin.good("DELETE", path(ref), status=202)
 
 
+def let_out(corral, registry):
+    corral.admin.call("DELETE", f"{REGISTRIES}/{registry.address}")
+
+
+def test_a_create_of_a_private_image(corral, registry, user):
+    """With the credentials of its registry, from the answer that sets them to the one that removes them; they are in no record of the node."""
+    ref = new_name(registry)
+    push(corral, registry, ref)
+    let_out(corral, registry)
+    problem = user.refused("POST", "/sandbox", {**SMALL, "image": ref})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+    let_in(corral, registry)
+    sandbox = user.create(**SMALL, image=ref)
+    shown = json.dumps([user.good("GET", f"/sandbox/{sandbox['id']}"), user.good("GET", f"/sandbox/{sandbox['id']}/events")])
+    assert sandbox["state"] == "running"
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for secret in (PASSWORD, basic, json.dumps(PASSWORD)[1:-1]):
+        assert secret not in shown
+        found = subprocess.run(["grep", "-rlF", "--exclude-dir=postgres", "--exclude-dir=docker*", "--", secret, corral.home], capture_output=True, text=True).stdout
+        assert not found, found
+    user.delete(sandbox["id"])
+    let_out(corral, registry)
+    other = new_name(registry)
+    push(corral, registry, other)
+    assert user.refused("POST", "/sandbox", {**SMALL, "image": other})["code"] == "image_unavailable"
+
+
+def test_a_restart_in_the_pull_of_a_create(corral, registry, user):
+    """The next agent gets the credentials again, since none was kept on its disk."""
+    ref = new_name(registry)
+    push(corral, registry, ref, noise=100 << 20)
+    let_in(corral, registry)
+    sandbox = user.good("POST", "/sandbox", {**SMALL, "image": ref}, status=202, headers={"Prefer": "respond-async"})
+    wait_until("Docker pulls", lambda: list(corral.home.glob("docker*/**/tmp/GetImageBlob*")), 20, 0.02)
+    corral.kill("agent")
+    assert not corral.docker("images", "-q", ref).strip()
+    corral.restart("agent")
+    wait_until("it runs", lambda: user.good("GET", f"/sandbox/{sandbox['id']}")["state"] != "pending", 60)
+    assert user.good("GET", f"/sandbox/{sandbox['id']}/wait?state=running&timeout_ms=60000")["state"] == "running"
+    user.delete(sandbox["id"])
+
+
 def wait_state_of_layers(corral, ref):
     seen = []
 
@@ -156,3 +202,52 @@ def wait_state_of_layers(corral, ref):
     wait_until("its layers are told", layers, 40)
     assert seen[-1]["state"] == "pulling", seen
     return seen[-1]
+
+
+def other_bytes(layer):
+    """An image whose one layer is sent as other bytes of the same length."""
+    whole = image_of(layer, len(layer))
+
+    def answer(request):
+        if request.path.endswith(sha256(layer).hexdigest()):
+            request.say(200, bytes(b ^ 1 for b in layer))
+        else:
+            whole(request)
+    return answer
+
+
+@pytest.mark.parametrize("answer, problem", [
+    (image_of(bytes(2 << 20), 1 << 40), "larger than"), (image_of(bytes(2 << 20), (1 << 63) - 1), "larger than"),
+    (other_bytes(bytes(2 << 20)), "verif"), (image_of(bytes(2 << 20), 100), "cannot be pulled")])
+def test_a_registry_that_lies(corral, answer, problem):
+    """About a size, or with other bytes than it says: the node keeps nothing, and says what is wrong."""
+    with LyingRegistry(corral, answer, ("127.0.0.1", 1)) as lying:
+        corral.admin.good("POST", IMAGES, {"ref": lying.image}, status=202)
+        here = wait_state(corral, lying.image, "failed")[-1]
+        assert problem in here["problem"], here
+        assert here["total_bytes"] >= 0 and not corral.docker("images", "-q", lying.image).strip()
+        corral.admin.good("DELETE", path(lying.image), status=204)
+
+
+def test_a_registry_that_repeats_the_login(corral, user):
+    """It knows the password, and nobody else is to: not a tenant, not an event, not a log."""
+    secret = uuid.uuid4().hex
+
+    def answer(request):
+        if "Authorization" not in request.headers:
+            request.refuse(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="x"')
+        else:
+            words = {"errors": [{"code": "DENIED", "message": "not with " + request.headers["Authorization"]}]}
+            request.say(403, json.dumps(words).encode(), Content_Type="application/json")
+    with LyingRegistry(corral, answer, ("127.0.0.1", 1)) as lying:
+        corral.admin.good("POST", REGISTRIES, {"name": "127.0.0.1:1", "username": "u", "password": secret})
+        problem = user.refused("POST", "/sandbox", {**SMALL, "image": lying.image})
+        assert problem["code"] == "image_unavailable" and "Basic" not in problem["detail"], problem
+        corral.admin.good("POST", IMAGES, {"ref": lying.image}, status=202)
+        assert "repeated the login" in wait_state(corral, lying.image, "failed")[-1]["problem"]
+        corral.admin.good("DELETE", f"{REGISTRIES}/127.0.0.1:1")
+        corral.admin.good("DELETE", path(lying.image), status=204)
+    told = base64.b64encode(f"u:{secret}".encode()).decode()[:-4]
+    for log in ("agent", "controller"):
+        assert told not in (corral.home / f"log/{log}.log").read_text(errors="replace")
+    assert corral.sql(f"select count(*) from events where data::text like '%{told}%'").strip() == "0"

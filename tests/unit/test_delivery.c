@@ -262,24 +262,6 @@ static void test_newer_orders_about_images_begin_again(void **state)
     delivery_fini(&d);
 }
 
-static void test_an_order_to_prune(void **state)
-{
-    struct delivery d = {0};
-    struct image_prune_order order = {.number = 5, .dry_run = true, .unused_ms = 7};
-    struct node_update u;
-    delivery_prune(&d, &order);
-    delivery_ack_prunes(&d, 9);
-    for (int i = 0; i < 2; i++) { /* the first one is lost */
-        assert_true(delivery_owes(&d));
-        delivery_tell(&d, 0, &u);
-        assert_true(u.prune.number == 5 && u.prune.dry_run && u.prune.unused_ms == 7 && u.prunes_acked == 9);
-        delivery_told(&u);
-        delivery_polled(&d, 0, i ? u.number : 0);
-    }
-    assert_false(delivery_owes(&d));
-    delivery_fini(&d);
-}
-
 /* What the next update says of samples that are to be dense: how many sandboxes; -1: nothing. */
 static int told_dense(struct delivery *d, uint64_t now, bool taken)
 {
@@ -335,7 +317,6 @@ int main(void)
         cmocka_unit_test(test_what_waits_has_bounds),
         cmocka_unit_test(test_orders_about_images_come_in_pieces),
         cmocka_unit_test(test_newer_orders_about_images_begin_again),
-        cmocka_unit_test(test_an_order_to_prune),
         cmocka_unit_test(test_what_is_watched_is_told_and_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

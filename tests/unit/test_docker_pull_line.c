@@ -79,6 +79,17 @@ static void test_the_longest_login(void **state)
     free(auth);
 }
 
+static void test_a_login_that_is_shown(void **state)
+{
+    static const struct registry_login login = {.registry = "r", .username = "user", .password = "secret>>?"};
+    static const struct registry_login none = {.registry = "r"};
+    assert_true(docker_auth_shown(&login, "denied: secret>>? is not right"));
+    assert_true(docker_auth_shown(&login, "denied: Basic dXNlcjpzZWNyZXQ+Pj8="));
+    assert_true(docker_auth_shown(&login, "denied: {dXNlcjpzZWNyZXQ+Pj8K}"));
+    assert_false(docker_auth_shown(&login, "denied: user"));
+    assert_false(docker_auth_shown(&none, "denied"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +97,7 @@ int main(void)
         cmocka_unit_test(test_bytes_of_a_layer),
         cmocka_unit_test(test_login),
         cmocka_unit_test(test_the_longest_login),
+        cmocka_unit_test(test_a_login_that_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,37 +166,6 @@ static void images_of_report(struct node_report *r, bool large)
         r->images.image[i] = an_image(each, large);
 }
 
-static struct pruned_image a_pruned(bool large)
-{
-    struct pruned_image pruned = {.ref = "r"}, *to = &pruned;
-    if (!large)
-        return pruned;
-    PRUNED_IMAGE_FIELDS(MOST)
-    FILL_TEXT(pruned.ref);
-    return pruned;
-}
-
-static struct image_prune_report a_prune(bool large)
-{
-    struct image_prune_report prune = {.number = 1}, *to = &prune;
-    prune.count = NODE_PRUNED_MAX;
-    prune.image = mem_zalloc(prune.count * sizeof *prune.image);
-    for (size_t i = 0; i < prune.count; i++)
-        prune.image[i] = a_pruned(large);
-    if (large) {
-        IMAGE_PRUNE_REPORT_FIELDS(MOST)
-    }
-    return prune;
-}
-
-static void prunes_of_report(struct node_report *r, bool large)
-{
-    r->prune_count = NODE_PRUNES_MAX;
-    r->prunes = mem_zalloc(r->prune_count * sizeof *r->prunes);
-    for (size_t i = 0; i < r->prune_count; i++)
-        r->prunes[i] = a_prune(large);
-}
-
 static void report(struct node_message *m, bool large)
 {
     struct node_report *r = &m->report;
@@ -225,7 +194,6 @@ static void report(struct node_message *m, bool large)
             r->cleanups[i].counts.found[k] = r->cleanups[i].counts.removed[k] = CLEANUP_COUNT_MAX;
     }
     images_of_report(r, large);
-    prunes_of_report(r, large);
     struct node_report *to = r;
     if (large) {
         REPORT_FIELDS(MOST)
@@ -259,6 +227,20 @@ static struct desired_state a_desired_state(size_t i)
     return desired;
 }
 
+static struct registry_login *logins_of(bool large)
+{
+    struct registry_login *logins = mem_zalloc(NODE_LOGINS_MAX * sizeof *logins);
+    for (size_t i = 0; i < NODE_LOGINS_MAX; i++) {
+        strcpy(logins[i].registry, "r");
+        if (large) {
+            FILL_TEXT(logins[i].registry);
+            FILL_TEXT(logins[i].username);
+            FILL_TEXT(logins[i].password);
+        }
+    }
+    return logins;
+}
+
 static void orders_of_update(struct node_update *n, bool large)
 {
     struct image_orders *orders = &n->images;
@@ -276,15 +258,9 @@ static void orders_of_update(struct node_update *n, bool large)
         }
     }
     orders->logins = NODE_LOGINS_MAX;
-    orders->login = mem_zalloc(orders->logins * sizeof *orders->login);
-    for (size_t i = 0; i < orders->logins; i++) {
-        strcpy(orders->login[i].registry, "r");
-        if (large) {
-            FILL_TEXT(orders->login[i].registry);
-            FILL_TEXT(orders->login[i].username);
-            FILL_TEXT(orders->login[i].password);
-        }
-    }
+    orders->login = logins_of(large);
+    n->login_count = NODE_LOGINS_MAX;
+    n->logins = logins_of(large);
 }
 
 static void update(struct node_message *m, bool large)
@@ -304,7 +280,6 @@ static void update(struct node_message *m, bool large)
     if (!large)
         return;
     UPDATE_FIELDS(MOST)
-    n->prune = (struct image_prune_order){NODE_NUMBER_MAX, true, NODE_COUNTER_MAX};
     n->cleanup = (struct cleanup_order){NODE_NUMBER_MAX, true};
     n->dense = (struct dense_order){NODE_NUMBER_MAX, NODE_DENSE_FOR_MAX_MS, NODE_DENSE_MAX, {{{0}}}};
     for (size_t i = 0; i < NODE_DENSE_MAX; i++)

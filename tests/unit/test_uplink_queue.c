@@ -161,40 +161,9 @@ static void test_layers_of_images_bound_a_piece(void **state)
 static void test_a_controller_that_takes_no_images(void **state)
 {
     struct uplink_queue q = {.takes_images = false};
-    struct image_prune_report prune = {.number = 1};
     queue_all(&q, 3, 0);
-    uplink_queue_prune(&q, &prune);
     assert_piece(&q, 0, 0, 0, false);
     assert_false(uplink_queue_urgent(&q));
-    uplink_queue_fini(&q);
-}
-
-static size_t prunes_told(struct uplink_queue *q, uint64_t now, uint64_t *first)
-{
-    struct outbox *o = outbox_new(1);
-    struct node_report report = {0};
-    uplink_queue_take(q, o, now, &report);
-    size_t count = report.prune_count;
-    *first = count ? report.prunes[0].number : 0;
-    uplink_queue_taken_free(&report);
-    outbox_free(o);
-    return count;
-}
-
-static void test_prunes_are_told_until_acknowledged(void **state)
-{
-    struct uplink_queue q = {.takes_images = true};
-    uint64_t first;
-    for (uint64_t i = 1; i <= NODE_PRUNES_MAX + 1; i++) {
-        struct image_prune_report prune = {.number = i, .image = mem_zalloc(sizeof *prune.image), .count = 1};
-        uplink_queue_prune(&q, &prune);
-    }
-    assert_int_equal(prunes_told(&q, 1000, &first), NODE_PRUNES_MAX);
-    assert_int_equal(first, 2); /* the oldest was dropped */
-    assert_int_equal(prunes_told(&q, 1001, &first), 0);
-    uplink_queue_ack_prunes(&q, 3);
-    assert_int_equal(prunes_told(&q, 1000 + UPLINK_RESEND_MS, &first), NODE_PRUNES_MAX - 2);
-    assert_int_equal(first, 4);
     uplink_queue_fini(&q);
 }
 
@@ -207,7 +176,6 @@ int main(void)
         cmocka_unit_test(test_images_come_in_pieces),
         cmocka_unit_test(test_layers_of_images_bound_a_piece),
         cmocka_unit_test(test_a_controller_that_takes_no_images),
-        cmocka_unit_test(test_prunes_are_told_until_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
