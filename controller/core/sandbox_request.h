@@ -13,9 +13,14 @@ struct sandbox_request {
     char *labels;                   /* a JSON object's text, NULL: none */
     struct string_list node_labels; /* "key=value" */
     bool restart_elsewhere;
+    char *template;      /* NAME or NAME@NUMBER; once taken, NAME@NUMBER. NULL: none */
+    bool template_taken; /* what it says is part of this request */
 };
 
 /* Frees what it holds and zeroes it. */
 void sandbox_request_fini(struct sandbox_request *request);
+
+/* Takes up those variables whose names the request's own environment lacks. */
+void sandbox_request_add_env(struct sandbox_request *request, const struct string_list *env);
 
 #endif
