@@ -11,6 +11,7 @@ create table templates (
     deleted_at  timestamptz     -- the row stays for its numbers: NAME@NUMBER never means two things
 );
 
+create index templates_of_user on templates (user_id);
 create unique index templates_of_owner on templates (coalesce(user_id, ''), name);
 
 -- body: as a create says it, less the environment, which is sealed by the controller; the subject is the owner and the name.
