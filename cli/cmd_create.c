@@ -8,7 +8,6 @@
 
 const struct opt create_options[] = {
     {"image", 0, OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
-    {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},
 #define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
               letter, option_help, ...)                                                                      \
     LIMIT_IF_##asked(LIMIT_OPTION(option, letter, UNIT, name, option_help))
@@ -37,6 +36,7 @@ json_t *create_command(int argc, char **argv)
 }
 
 static const struct opt own_options[] = {
+    CREATE_NAME_OPTIONS,
     {"image-command", 0, OPT_FLAG, NULL, "use_image_command",
      "Run the image's own entry point and command, in its working directory."},
     {"async", 0, OPT_FLAG, NULL, NULL, "Return when it is admitted, without waiting until it runs."},

@@ -175,6 +175,10 @@ begin
         return act_not('conflict', format('%s live sandboxes have it; end them first', n));
     elsif image_warm(i, null) > 0 then
         return act_not('conflict', 'Containers of the warm pool have it');
+    elsif exists (select from template_versions v join templates t on t.id = v.template_id where v.image_ref = of_ref and t.user_id is null) then
+        return act_not('conflict', format('The shared template %s names it; change or delete that first',
+            (select min(t.name || '@' || v.version) from template_versions v join templates t on t.id = v.template_id
+                where v.image_ref = of_ref and t.user_id is null)));
     end if;
     delete from node_images x where x.ref = of_ref and x.state <> 'present';
     perform add_audit(who, 'image.delete', of_ref, image_audited(i), null);
@@ -186,10 +190,30 @@ begin
     return act_ok(image_json(i));
 end $$;
 
+-- Images of which a copy is to stay on some node, since templates name them: all versions of shared ones, and of each user the newest
+-- ones of the five that were changed last. At most as many as may be pinned; those that were used last.
+create function images_of_templates() returns setof text language sql stable as $$
+    select x.ref from (
+        select v.image_ref as ref from templates t join template_versions v on v.template_id = t.id where t.user_id is null
+        union select (newest_version(l.t)).image_ref from users u, lateral (select t from templates t where t.user_id = u.id and t.deleted_at is null
+            order by t.changed_at desc limit 5) l) x
+    join images i on i.ref = x.ref order by i.used_at desc nulls last, x.ref limit images_of_interest_max()
+$$;
+
+-- Whether the copy on this node is the one that stays: the first that a node has which is ready, and the first of all, so that while
+-- nodes come and go there is no moment without one.
+create function image_stays(of_ref text, of_node text) returns boolean language sql stable as $$
+    select of_ref in (select images_of_templates()) and of_node in (
+        (select x.node from node_images x join nodes n on n.name = x.node where x.ref = of_ref and x.state = 'present'
+            order by n.health <> 'ready', x.node limit 1),
+        (select x.node from node_images x where x.ref = of_ref and x.state = 'present' order by x.node limit 1))
+$$;
+
 -- What a prune may remove: no node needs it. older_than: not used for so long.
 create function images_unused(older_than interval) returns setof node_images language sql stable as $$
     select x.* from node_images x join images i on i.ref = x.ref
     where x.state = 'present' and not x.in_use and not i.pinned and not i.removing and x.digest is not null
+        and not image_stays(i.ref, x.node)
         and image_sandboxes(i.ref, x.node) = 0 and image_warm(i, x.node) = 0
         and coalesce(x.used_at, x.changed_at) <= now() - older_than
 $$;
@@ -232,14 +256,17 @@ begin
     insert into node_images (ref, node, state, generation) select i.ref, n.name, 'waiting', i.generation
         from images i, nodes n where i.pinned and not i.removing and image_belongs(i.placed, n) on conflict do nothing;
     return query
-    with due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
+    with stays as materialized (select r.ref, x.node from images_of_templates() r(ref), node_images x
+            where x.ref = r.ref and x.state = 'present' and image_stays(r.ref, x.node)),
+        due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
             x.state in ('waiting', 'pulling') or x.state = 'failed' and i.pinned as pulls,
+            exists (select from stays s where s.ref = x.ref and s.node = x.node) as kept,
             row_number() over (partition by x.ref order by x.state = 'present', x.state = 'failed', n.health <> 'ready', x.node) as turn
         from node_images x join images i on i.ref = x.ref join nodes n on n.name = x.node)
     select d.node, d.ref, case when not d.resolving then d.named end, d.generation, d.pulls and (not d.resolving or d.turn = 1),
-        d.pinned, d.removing or d.prune_at > now() - interval '1 minute', r.name, r.username, encode(r.secret, 'hex'), r.secret_key
+        d.pinned or d.kept, d.removing or d.prune_at > now() - interval '1 minute', r.name, r.username, encode(r.secret, 'hex'), r.secret_key
     from due d left join registries r on d.pulls and r.name = split_part(d.ref, '/', 1)
-    where d.pulls and (not d.resolving or d.turn = 1) or d.pinned or d.removing or d.prune_at > now() - interval '1 minute'
+    where d.pulls and (not d.resolving or d.turn = 1) or d.pinned or d.kept or d.removing or d.prune_at > now() - interval '1 minute'
     order by 1, 2;
 end $$;
 

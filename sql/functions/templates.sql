@@ -126,7 +126,7 @@ create function add_version(t templates, old template_versions, made jsonb, who 
     select t.id, n.numbered, made->'body', made->>'image_ref',
         case when made ? 'env_names' then decode(made->>'env', 'hex') else old.env end,
         case when made ? 'env_names' then made->>'env_key' else old.env_key end,
-        case when made ? 'env_names' then coalesce(words_of(made->'env_names'), '{}') else old.env_names end, who->>'user_id'
+        case when made ? 'env_names' then coalesce(words_of(made->'env_names'), '{}') else coalesce(old.env_names, '{}') end, who->>'user_id'
     from numbered n returning *
 $$;
 
@@ -221,3 +221,12 @@ begin
     perform add_audit(who, 'template.delete', named, jsonb_build_object('shared', t.user_id is null, 'versions', gone), null);
     return act_ok(null);
 end $$;
+
+-- Templates of which containers stand ready, with what of their newest version makes such a container; 0: not said.
+create function warm_floors() returns table (image text, storage_bytes bigint, shm_bytes bigint, memory_bytes bigint, least integer)
+language sql stable as $$
+    select v.image_ref, coalesce((v.body->>'storage_bytes')::bigint, 0), coalesce((v.body->>'shm_bytes')::bigint, 0),
+        coalesce((v.body->>'memory_bytes')::bigint, 0), t.warm
+    from templates t, newest_version(t) v
+    where t.warm > 0 and t.deleted_at is null and not v.body ? 'runtime' order by t.name
+$$;

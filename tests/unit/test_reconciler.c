@@ -340,7 +340,7 @@ static void test_what_ended_before_its_deadline_did_not_expire(void **state)
 static void test_a_command_that_has_begun_is_not_begun_again(void **state)
 {
     struct reconciler *reconciler = restored(PHASE_STARTING, HOUR_MS);
-    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, &effects);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, false, &effects);
     assert_null(last_of(RECONCILER_REMOVE));
     assert_null(last_of(RECONCILER_START));
     assert_null(
@@ -353,7 +353,7 @@ static void test_a_command_that_has_begun_is_not_begun_again(void **state)
 static void test_a_disk_that_takes_nothing_keeps_no_running_one_secret(void **state)
 {
     struct reconciler *reconciler = restored(PHASE_STARTING, HOUR_MS);
-    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, &effects);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, false, &effects);
     reconciler_saved(reconciler, 110, &id, false, &effects);
     assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(reconciler);
