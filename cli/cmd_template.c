@@ -38,7 +38,8 @@ static int clear(void *body, const char *field)
     return json_object_set_new(body, field, json_null());
 }
 
-/* The body of what was said; the words behind "--" are the command. NULL: it is not right, and that is told. */
+/* The body of what was said; the words behind "--" are the command. NULL: it is not right, and that is told.
+ */
 static json_t *said(struct cli *cli, int argc, char **argv)
 {
     const char *ready = cli_option(cli, "ready"), *every = cli_option(cli, "ready-interval"),
@@ -112,7 +113,8 @@ static int set(struct cli *cli, int argc, char **argv)
 const struct command cmd_template_set = {
     .name = "template set",
     .args = "TEMPLATE [OPTION]... [-- COMMAND [ARG]...]",
-    .help = "Changes a template, which makes its next version. --env and --label take the place of all before.",
+    .help =
+        "Changes a template, which makes its next version. --env and --label take the place of all before.",
     .options = create_options,
     .shared = said_options,
     .most = -1,
@@ -131,9 +133,10 @@ static const struct opt whose_options[] = {
 };
 
 static const struct column columns[] = {
-    {"TEMPLATE", "ref", AS_TEXT, 0},         {"SHARED", "shared", AS_TEXT, 1}, {"IMAGE", "image", AS_TEXT, 0},
-    {"MEMORY", "memory_bytes", AS_BYTES, 1}, {"CPU", "cpu_millis", AS_TEXT, 2}, {"COMMAND", "command", AS_WORDS, 3},
-    {"WARM", "warm", AS_TEXT, 3},            {"MADE", "created_at", AS_AGO, 2},
+    {"TEMPLATE", "ref", AS_TEXT, 0},   {"SHARED", "shared", AS_TEXT, 1},
+    {"IMAGE", "image", AS_TEXT, 0},    {"MEMORY", "memory_bytes", AS_BYTES, 1},
+    {"CPU", "cpu_millis", AS_TEXT, 2}, {"COMMAND", "command", AS_WORDS, 3},
+    {"WARM", "warm", AS_TEXT, 3},      {"MADE", "created_at", AS_AGO, 2},
 };
 
 static int ls(struct cli *cli, int argc, char **argv)
@@ -188,7 +191,8 @@ static const struct opt rm_options[] = {
 
 static int rm(struct cli *cli, int argc, char **argv)
 {
-    return cli_each(cli, "DELETE", TEMPLATES "/", cli_option(cli, "shared") ? "?shared=true" : "", argc, argv);
+    return cli_each(cli, "DELETE", TEMPLATES "/", cli_option(cli, "shared") ? "?shared=true" : "", argc,
+                    argv);
 }
 
 const struct command cmd_template_rm = {

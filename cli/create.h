@@ -9,7 +9,8 @@
     {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},                                    \
     {                                                                                                        \
         "template", 0, OPT_TEXT, "TEMPLATE", "template",                                                     \
-            "Make it as this template says, in its newest version or (NAME@NUMBER) in one; what is said here goes before." \
+            "Make it as this template says, in its newest version or (NAME@NUMBER) in one; what is said "    \
+            "here goes before."                                                                              \
     }
 
 /* The options that describe a sandbox, and what a template says of one. */

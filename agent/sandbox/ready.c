@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRY_MS    10000 /* of one try, which is killed then */
-#define AGAIN_MS  100   /* where its init had no room for one more request */
-#define FOLDER    "/workspace"
+#define TRY_MS   10000 /* of one try, which is killed then */
+#define AGAIN_MS 100   /* where its init had no room for one more request */
+#define FOLDER   "/workspace"
 
 struct ready {
     struct runtime *runtime;

@@ -194,7 +194,8 @@ static const struct field *field_find(const struct field_table *table, const cha
 
 static void check_value(const struct field *f, json_t *value, json_t *errors);
 
-/* Checks a value within an object that is no number: what is wrong with it is told behind the object's name. */
+/* Checks a value within an object that is no number: what is wrong with it is told behind the object's name.
+ */
 static void check_within(const struct field *f, const struct field *in, json_t *item, json_t *errors)
 {
     size_t i;
@@ -203,7 +204,8 @@ static void check_within(const struct field *f, const struct field *in, json_t *
     json_array_foreach(found, i, error)
     {
         char pointer[320];
-        snprintf(pointer, sizeof pointer, "/%s%s", f->name, json_string_value(json_object_get(error, "pointer")));
+        snprintf(pointer, sizeof pointer, "/%s%s", f->name,
+                 json_string_value(json_object_get(error, "pointer")));
         json_object_set_new(error, "pointer", json_string(pointer));
         if (json_array_size(errors) < ERRORS_MAX)
             json_array_append(errors, error);

@@ -76,7 +76,8 @@ uint32_t warm_demand_peak(const struct warm_demand_row *row, uint64_t now)
     return most > row->floor ? most : row->floor;
 }
 
-void warm_demand_floors(struct warm_demand *demand, uint64_t now, const struct warm_floor *floors, size_t count)
+void warm_demand_floors(struct warm_demand *demand, uint64_t now, const struct warm_floor *floors,
+                        size_t count)
 {
     for (size_t i = 0; i < WARM_CLASSES_MAX; i++)
         demand->row[i].floor = 0;

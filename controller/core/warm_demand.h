@@ -57,7 +57,8 @@ struct warm_floor {
 };
 
 /* Sets which classes have one; those before have none. At most WARM_FLOORS_MAX of them count. */
-void warm_demand_floors(struct warm_demand *demand, uint64_t now, const struct warm_floor *floors, size_t count);
+void warm_demand_floors(struct warm_demand *demand, uint64_t now, const struct warm_floor *floors,
+                        size_t count);
 
 /* The most creates of the row's class in one window of the last WARM_WINDOWS, or its floor where that is
  * more; 0 of a free row. */

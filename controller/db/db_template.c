@@ -69,9 +69,9 @@ static void on_read(void *arg, int code, const struct err *e, const PGresult *r)
 void db_template_read(struct db_pool *pool, const struct db_template_name *which, db_template_cb *cb,
                       void *arg)
 {
-    static const struct db_stmt stmt = {
-        "read_template", "select ref, version, body, subject, env from read_template($1, $2)", 2,
-        .class = DB_READ};
+    static const struct db_stmt stmt = {"read_template",
+                                        "select ref, version, body, subject, env from read_template($1, $2)",
+                                        2, .class = DB_READ};
     struct reading *reading = mem_zalloc(sizeof *reading);
     *reading = (struct reading){cb, arg};
     char *filter = whose(which);

@@ -54,7 +54,8 @@ struct db_template_made {
 void db_template_create(struct db_pool *pool, const char *id, const struct db_template_name *which,
                         const struct db_template_made *made, int warm, const struct db_actor *actor,
                         db_json_cb *cb, void *arg);
-/* base: the version that made was made of. warm: members of the warm pool; below 0: as before, first none. ERR_CONFLICT: it has changed since. */
+/* base: the version that made was made of. warm: members of the warm pool; below 0: as before, first none.
+ * ERR_CONFLICT: it has changed since. */
 void db_template_patch(struct db_pool *pool, const struct db_template_name *which, uint64_t base,
                        const struct db_template_made *made, int warm, const struct db_actor *actor,
                        db_json_cb *cb, void *arg);

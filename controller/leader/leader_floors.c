@@ -36,7 +36,8 @@ static void size(const struct leader *leader, const struct db_warm_floor *floor,
                                              : base->shm_bytes;
 }
 
-static void on_floors(void *arg, int code, const struct err *e, const struct db_warm_floor *floors, size_t count)
+static void on_floors(void *arg, int code, const struct err *e, const struct db_warm_floor *floors,
+                      size_t count)
 {
     struct leader_ref asked = *(struct leader_ref *)arg;
     struct leader *leader = leader_of(&asked);

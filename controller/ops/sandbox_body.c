@@ -35,7 +35,8 @@ static const struct field_rule image_rule = {IMAGE, image, 0};
 static const char *template_ref_fault(const char *text)
 {
     static struct text_form form = TEXT_FORM(TEMPLATE_REF);
-    return text_form_fits(&form, text) ? NULL : "must be the name of a template, or NAME@NUMBER for a version of it";
+    return text_form_fits(&form, text) ? NULL
+                                       : "must be the name of a template, or NAME@NUMBER for a version of it";
 }
 
 static const struct field_rule template_ref_rule = {TEMPLATE_REF, template_ref_fault, 0};
@@ -44,7 +45,8 @@ static const struct field_rule template_ref_rule = {TEMPLATE_REF, template_ref_f
 #define NUMBER(name, least, most)   {#name, FIELD_NUMBER, least, most, NULL, NULL, false, false, NULL},
 #define NULLABLE(name, least, most) {#name, FIELD_NUMBER, least, most, NULL, NULL, false, true, NULL},
 
-/* What both a create and a template say. nullable: of a change of a template, where null takes a field away. */
+/* What both a create and a template say. nullable: of a change of a template, where null takes a field away.
+ */
 #define TEXTS(nullable)                                                                                      \
     {"image", FIELD_TEXT, 1, 255, NULL, &image_rule, false, nullable, NULL},                                 \
         {"command", FIELD_WORDS, 0, 1024, NULL, NULL, false, nullable, NULL},                                \
@@ -60,8 +62,7 @@ static const struct field_rule template_ref_rule = {TEMPLATE_REF, template_ref_f
         {"use_image_command", FIELD_TRUTH, 0, 0, NULL, NULL, false, nullable, NULL},
 
 static const struct field create[] = {
-    TEXTS(false)
-    {"name", FIELD_TEXT, 0, 63, NULL, &field_rule_name, false, false, NULL},
+    TEXTS(false){"name", FIELD_TEXT, 0, 63, NULL, &field_rule_name, false, false, NULL},
     {"template", FIELD_TEXT, 1, DB_TEMPLATE_REF_MAX, NULL, &template_ref_rule, false, false, NULL},
 #define LIMIT(KIND, name, UNIT, least, most, asked, ...) LIMIT_IF_##asked(NUMBER(name, least, most))
 #define LIMIT_TIME(KIND, name, least, most)              NUMBER(name, least, most)
@@ -98,7 +99,8 @@ static bool is_text(const json_t *body, const char *name, const char *text)
 static void parse_ready(const json_t *ready, struct sandbox_spec *spec)
 {
     size_t i;
-    json_t *item, *every = json_object_get(ready, "interval_ms"), *within = json_object_get(ready, "timeout_seconds");
+    json_t *item, *every = json_object_get(ready, "interval_ms"),
+                  *within = json_object_get(ready, "timeout_seconds");
     if (!json_is_object(ready))
         return;
     json_array_foreach(json_object_get(ready, "command"), i, item)
@@ -155,7 +157,9 @@ struct sandbox_request *sandbox_request_parse(const json_t *body)
 static const char *template_name_fault(const char *text)
 {
     static struct text_form form = TEXT_FORM(TEMPLATE_NAME);
-    return text_form_fits(&form, text) ? NULL : "must begin with a letter or digit, and contain only letters, digits, '.', '_' and '-'";
+    return text_form_fits(&form, text)
+               ? NULL
+               : "must begin with a letter or digit, and contain only letters, digits, '.', '_' and '-'";
 }
 
 static const struct field_rule template_name_rule = {TEMPLATE_NAME, template_name_fault, 0};
@@ -198,7 +202,8 @@ static void *parse_template(const json_t *body)
     out->env_given = json_object_get(body, "env") != NULL;
     pairs_of(body, "env", &out->env);
     out->body = json_deep_copy(body);
-    for (const char *const *name = (const char *const[]){"name", "shared", "warm", "env", NULL}; *name; name++)
+    for (const char *const *name = (const char *const[]){"name", "shared", "warm", "env", NULL}; *name;
+         name++)
         json_object_del(out->body, *name);
     return out;
 }
@@ -216,9 +221,10 @@ static void free_template(void *request)
 
 const struct api_body template_body = {
     .fields = {template_fields, ARRAY_LEN(template_fields)}, .parse = parse_template, .free = free_template};
-const struct api_body template_patch_body = {.fields = {template_patch_fields, ARRAY_LEN(template_patch_fields)},
-                                             .parse = parse_template,
-                                             .free = free_template};
+const struct api_body template_patch_body = {
+    .fields = {template_patch_fields, ARRAY_LEN(template_patch_fields)},
+    .parse = parse_template,
+    .free = free_template};
 
 /* --- PATCH /sandbox/{id} --- */
 

@@ -15,7 +15,8 @@ int ops_check_registry(const struct ctl_conf *conf, const char *image, struct im
  */
 void ops_create_refuse(struct controller *c, struct api_call *call, const struct err *why);
 
-/* sandbox_template.c: takes up what the template of the create says, and calls the handler again; or refuses. */
+/* sandbox_template.c: takes up what the template of the create says, and calls the handler again; or refuses.
+ */
 void ops_take_template(struct controller *c, struct api_call *call);
 
 #endif

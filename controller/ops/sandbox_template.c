@@ -5,6 +5,7 @@
 #include "controller/db/db_template.h"
 #include "controller/ops/sandbox_body.h"
 #include "controller/ops/template_merge.h"
+#include "proto/node_codec.h"
 #include "proto/spec_env.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static int add_environment(const struct controller *c, const struct db_template 
     sealed.sealed_env_len = t->env_len;
     int rc = spec_env_open(c->secrets, t->subject, &sealed, &why);
     if (rc)
-        (void)err_set(e, ERR_INVALID, "template: the environment of %s cannot be opened: %s", t->ref, why.text);
+        (void)err_set(e, ERR_INVALID, "template: the environment of %s cannot be opened: %s", t->ref,
+                      why.text);
     else
         sandbox_request_add_env(request, &sealed.env);
     wipe(&sealed.env);
@@ -37,24 +39,44 @@ static int add_environment(const struct controller *c, const struct db_template 
     return rc;
 }
 
-/* The request again, made of both. The body was checked as it came in. */
-static struct sandbox_request *merged(const struct api_call *call, const struct db_template *t)
+#define LABELS_MAX 64 /* as of a body (sandbox_body.c) */
+
+/* What was united may be more than a create may have. */
+static int check_union(const struct sandbox_request *request, const json_t *both, struct err *e)
+{
+    static const char *const maps[] = {"labels", "node_labels"};
+    if (request->spec.env.count > SPEC_LIST_MAX)
+        return err_set(e, ERR_INVALID, "env: has more than %d variables with those of the template",
+                       SPEC_LIST_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+        if (json_object_size(json_object_get(both, maps[i])) > LABELS_MAX)
+            return err_set(e, ERR_INVALID, "%s: has more than %d entries with those of the template", maps[i],
+                           LABELS_MAX);
+    }
+    return 0;
+}
+
+/* The request again, made of both; the caller's, also of an error. The body was checked as it came in. */
+static int merge(const struct controller *c, const struct api_call *call, const struct db_template *t,
+                 struct sandbox_request **out, struct err *e)
 {
     const struct sandbox_request *asked = call->request;
     json_t *body, *errors, *template = json_loads(t->body, 0, NULL);
-    struct err e;
-    if (api_schema_check(call->route->body, call->body, call->body_len, &body, &errors, &e))
+    if (api_schema_check(call->route->body, call->body, call->body_len, &body, &errors, e))
         abort();
     json_t *both = template_merge(template, body);
-    struct sandbox_request *request = sandbox_request_parse(both);
+    struct sandbox_request *request = *out = sandbox_request_parse(both);
     for (size_t i = 0; i < asked->spec.env.count; i++)
         string_list_add(&request->spec.env, asked->spec.env.item[i]);
     request->template = mem_strdup(t->ref);
     request->template_taken = true;
+    int rc = add_environment(c, t, request, e);
+    if (!rc)
+        rc = check_union(request, both, e);
     json_decref(body);
     json_decref(template);
     json_decref(both);
-    return request;
+    return rc;
 }
 
 static void on_template(void *arg, int code, const struct err *e, const struct db_template *t)
@@ -66,8 +88,8 @@ static void on_template(void *arg, int code, const struct err *e, const struct d
         ops_create_refuse(o.controller, o.call, e);
         return;
     }
-    struct sandbox_request *request = merged(o.call, t);
-    int rc = add_environment(o.controller, t, request, &why);
+    struct sandbox_request *request;
+    int rc = merge(o.controller, o.call, t, &request, &why);
     wipe(&((struct sandbox_request *)o.call->request)->spec.env);
     sandbox_request_fini(o.call->request);
     memcpy(o.call->request, request, sizeof *request);

@@ -1,4 +1,5 @@
-/* Templates: /sandbox/templates. docs/templates.md describes what they do; sandbox_template.c takes them up. */
+/* Templates: /sandbox/templates. docs/templates.md describes what they do; sandbox_template.c takes them up.
+ */
 #include "controller/ops/sandbox_create.h"
 
 #include "common/base/mem.h"
@@ -117,11 +118,10 @@ static int seal(const struct controller *c, const struct db_template_name *which
 static int say(const struct controller *c, const struct db_template_name *which, json_t *body,
                const struct template_request *r, struct saying *s, struct err *e)
 {
-    *s = (struct saying){.body = body, .text = json_dumps(body, JSON_COMPACT), .env_names = names_of(&r->env)};
-    s->made = (struct db_template_made){.body = s->text,
-                                        .image_ref = s->image_ref,
-                                        .env_given = r->env_given,
-                                        .env_names = s->env_names};
+    *s =
+        (struct saying){.body = body, .text = json_dumps(body, JSON_COMPACT), .env_names = names_of(&r->env)};
+    s->made = (struct db_template_made){
+        .body = s->text, .image_ref = s->image_ref, .env_given = r->env_given, .env_names = s->env_names};
     struct sandbox_request *request = sandbox_request_parse(body);
     sandbox_request_add_env(request, &r->env);
     int rc = check(c, request, s, e);
@@ -206,7 +206,8 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_te
     if (code)
         on_changed(o, code, &why, NULL);
     else
-        db_template_patch(o->controller->pool, &named.which, t->version, &s.made, r->warm, &actor, on_changed, o);
+        db_template_patch(o->controller->pool, &named.which, t->version, &s.made, r->warm, &actor, on_changed,
+                          o);
     saying_fini(&s);
 }
 

@@ -223,7 +223,7 @@ begin
 end $$;
 
 -- Templates of which containers stand ready, with what of their newest version makes such a container; 0: not said.
-create function warm_floors() returns table (image text, storage_bytes bigint, shm_bytes bigint, memory_bytes bigint, least integer)
+create function warm_floors() returns table (image text, storage_bytes bigint, shm_bytes bigint, memory_bytes bigint, at_least integer)
 language sql stable as $$
     select v.image_ref, coalesce((v.body->>'storage_bytes')::bigint, 0), coalesce((v.body->>'shm_bytes')::bigint, 0),
         coalesce((v.body->>'memory_bytes')::bigint, 0), t.warm

@@ -143,7 +143,8 @@ static void checked(struct world *w, struct sim_event *e)
     if (!agent_still_up(w, e))
         return;
     if (sim_chance(w, 20))
-        reconciler_not_ready(model->reconciler, w->now, &id, "it was not ready in time", engine_effects(model->engine));
+        reconciler_not_ready(model->reconciler, w->now, &id, "it was not ready in time",
+                             engine_effects(model->engine));
     else
         reconciler_ready(model->reconciler, w->now, &id, engine_effects(model->engine));
 }
@@ -373,7 +374,8 @@ static void adopt(struct world *w, int node, int sandbox)
     struct node_model *model = &w->node[node];
     struct sandbox_id id = sim_id(sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    reconciler_adopted(model->reconciler, w->now, &id, 0, false, checks_ready(sandbox), engine_effects(model->engine));
+    reconciler_adopted(model->reconciler, w->now, &id, 0, false, checks_ready(sandbox),
+                       engine_effects(model->engine));
     if (!model->sandbox[sandbox].runs)
         reconciler_dead(model->reconciler, w->now, &id, &exit, engine_effects(model->engine));
 }
