@@ -50,7 +50,10 @@ static void give_up(struct ready *ready)
     struct agent *agent = runtime->agent;
     char why[NODE_DETAIL_MAX + 1];
     snprintf(why, sizeof why, "its ready check did not succeed within %" PRIu32 " s: %s",
-             ready->spec.ready_timeout_ms / 1000, ready->last[0] ? ready->last : "no try has ended");
+             ready->spec.ready_timeout_ms / 1000,
+             ready->number    ? "the last try had not ended"
+             : ready->last[0] ? ready->last
+                              : "no try could be begun");
     agent_ready_end(runtime);
     reconciler_not_ready(agent->reconciler, loop_now_ms(), &runtime->id, why, engine_effects(agent->engine));
 }

@@ -251,7 +251,11 @@ static void on_refused(void *arg, int code, const struct err *e, const struct db
     free(p);
 }
 
-void ops_create_refuse(struct controller *c, struct api_call *call, const struct err *why)
+/*
+ * Refuses, unless the request repeats an earlier create, which may have been allowed at the time: then
+ * answers as that one.
+ */
+static void refuse_if_new(struct controller *c, struct api_call *call, const struct err *why)
 {
     uint8_t sum[32];
     if (!call->idempotency_key) {
@@ -422,6 +426,10 @@ void ops_sandbox_create(void *owner, struct api_call *call)
         ops_take_template(c, call);
         return;
     }
+    if (request->template_not.code) {
+        refuse_if_new(c, call, &request->template_not);
+        return;
+    }
     if (!asked->image)
         asked->image = mem_strdup(c->conf->base_image);
     if (asked->network == NETWORK_EGRESS) {
@@ -433,7 +441,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     if (ops_check_registry(c->conf, asked->image, &ref, &is_base, &e) ||
         limit_resolve(&request->asked, &defaults, &maxima, &resolved, &field, &e) ||
         resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &asked->shm_bytes, &e)) {
-        ops_create_refuse(c, call, &e);
+        refuse_if_new(c, call, &e);
         return;
     }
     struct create_image image = image_of(c, &ref, is_base);
@@ -441,7 +449,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     struct sandbox_id id = choose_id(c, call, &class, &resolved, &warm);
     if (seal(c->secrets, &id, asked, &e) || pack(asked, &image, &spec, &spec_len, &e)) {
         leader_return_id(c->leader, &id);
-        ops_create_refuse(c, call, &e);
+        refuse_if_new(c, call, &e);
         return;
     }
     admit(c, call, &id, warm, &class, &image, &resolved, spec, spec_len);

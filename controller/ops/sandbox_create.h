@@ -10,12 +10,8 @@ int ops_check_registry(const struct ctl_conf *conf, const char *image, struct im
                        struct err *e) MUST_CHECK;
 
 /*
- * Refuses a create, unless it repeats an earlier one, which may have been allowed at the time: then answers
- * as that one.
- */
-void ops_create_refuse(struct controller *c, struct api_call *call, const struct err *why);
-
-/* sandbox_template.c: takes up what the template of the create says, and calls the handler again; or refuses.
+ * sandbox_template.c: takes up what the template of the create says, or why that cannot be, and calls the
+ * handler again.
  */
 void ops_take_template(struct controller *c, struct api_call *call);
 

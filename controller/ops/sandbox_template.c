@@ -82,22 +82,21 @@ static int merge(const struct controller *c, const struct api_call *call, const 
 static void on_template(void *arg, int code, const struct err *e, const struct db_template *t)
 {
     struct ops_call o = *(struct ops_call *)arg;
-    struct err why;
+    struct sandbox_request *asked = o.call->request, *request;
+    struct err why = {0};
     free(arg);
     if (code) {
-        ops_create_refuse(o.controller, o.call, e);
-        return;
+        asked->template_taken = true;
+        asked->template_not = *e;
+    } else {
+        if (merge(o.controller, o.call, t, &request, &why))
+            request->template_not = why;
+        wipe(&asked->spec.env);
+        sandbox_request_fini(asked);
+        *asked = *request;
+        free(request);
     }
-    struct sandbox_request *request;
-    int rc = merge(o.controller, o.call, t, &request, &why);
-    wipe(&((struct sandbox_request *)o.call->request)->spec.env);
-    sandbox_request_fini(o.call->request);
-    memcpy(o.call->request, request, sizeof *request);
-    free(request);
-    if (rc)
-        ops_create_refuse(o.controller, o.call, &why);
-    else
-        o.call->route->handler(o.controller, o.call);
+    o.call->route->handler(o.controller, o.call);
 }
 
 void ops_take_template(struct controller *c, struct api_call *call)
