@@ -380,7 +380,8 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
         else if (!sandbox->record.detail[0])
             sandbox_note_unmade(sandbox, made->detail);
         sandbox->record.failed = true;
-        if (sandbox->record.warm) /* its command may have begun, and Docker may take long to remove it */
+        sandbox->may_run = sandbox->record.warm; /* its command may have begun, and Docker may take long */
+        if (sandbox->may_run)
             sandbox_effect(effects, RECONCILER_KILL, &sandbox->record.id);
         sandbox_remove(sandbox, now, effects);
         return;
@@ -485,6 +486,8 @@ void reconciler_dead(struct reconciler *reconciler, uint64_t now, const struct s
                      const struct sandbox_exit *exit, struct reconciler_effects *effects)
 {
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (sandbox)
+        sandbox->may_run = false;
     if (!sandbox || (sandbox->record.phase != PHASE_RUNNING && sandbox->record.phase != PHASE_KILLING))
         return;
     if (!sandbox->ending) {
@@ -592,7 +595,8 @@ static void tick_sandbox(struct sandbox *sandbox, uint64_t now, struct reconcile
         return;
     if (sandbox->record.phase == PHASE_KILLING)
         sandbox_kill(sandbox, now, effects);
-    if (sandbox->ending && sandbox_from_before(sandbox)) {
+    bool removed = sandbox->record.phase == PHASE_REMOVING && (sandbox->owed & OWED_REMOVE);
+    if ((sandbox->ending && sandbox_from_before(sandbox)) || (removed && sandbox->may_run)) {
         sandbox->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
         sandbox_effect(effects, RECONCILER_KILL, &sandbox->record.id);
     }

@@ -56,13 +56,14 @@ struct sandbox {
     struct sandbox_record record; /* with the phase of its life */
     enum sandbox_fate fate;
     enum sandbox_saving saving;
-    unsigned owed;         /* of enum sandbox_owed */
-    bool written;          /* a record of it is on disk */
-    bool ending;           /* record.reason says why; a start under way is being aborted */
-    bool killed;           /* RECONCILER_KILL was issued by this run of the agent */
-    bool untold;           /* its status is reported once the record is on disk */
-    bool taken;            /* a sandbox took a member over, and that is not on disk yet */
-    bool cleared;          /* nothing is left of the member, and that is not on disk yet */
+    unsigned owed; /* of enum sandbox_owed */
+    bool written;  /* a record of it is on disk */
+    bool ending;   /* record.reason says why; a start under way is being aborted */
+    bool killed;   /* RECONCILER_KILL was issued by this run of the agent */
+    bool may_run;  /* it is being removed, and its processes are not known to be dead: kills are repeated */
+    bool untold;   /* its status is reported once the record is on disk */
+    bool taken;    /* a sandbox took a member over, and that is not on disk yet */
+    bool cleared;  /* nothing is left of the member, and that is not on disk yet */
     bool resize_again;     /* the limits changed since the resize that is owed was asked for */
     uint64_t next_save_ms; /* after a failed write */
     uint64_t next_try_ms;  /* of an action that is repeated */

@@ -465,6 +465,26 @@ static void test_an_end_during_the_hand_out(void **state)
     }
 }
 
+/* Docker takes long to remove it, and a kill may have met a process that was just being made. */
+static void test_kills_are_repeated_until_its_command_is_dead(void **state)
+{
+    begin_ready();
+    tell(2, DESIRED_RUNNING, false);
+    settle(1000);
+    tell(3, DESIRED_GONE, false);
+    started(false);
+    settle(1100);
+    assert_int_equal(count_of(RECONCILER_KILL), 1);
+    reconciler_tick(reconciler, 1400, &effects);
+    reconciler_tick(reconciler, 1700, &effects);
+    assert_int_equal(count_of(RECONCILER_KILL), 3);
+    reconciler_dead(reconciler, 1750, &id, NULL, &effects);
+    reconciler_tick(reconciler, 2000, &effects);
+    assert_int_equal(count_of(RECONCILER_KILL), 3);
+    assert_int_equal(count_of(RECONCILER_REMOVE), 1);
+    end();
+}
+
 static void test_a_disk_that_takes_no_record(void **state)
 {
     begin_ready();
@@ -648,6 +668,7 @@ int main(void)
         cmocka_unit_test(test_an_end_before_the_hand_out_began),
         cmocka_unit_test(test_a_member_that_is_found_unfit_at_once),
         cmocka_unit_test(test_an_end_during_the_hand_out),
+        cmocka_unit_test(test_kills_are_repeated_until_its_command_is_dead),
         cmocka_unit_test(test_a_disk_that_takes_no_record),
         cmocka_unit_test(test_a_disk_that_takes_no_record_of_one_that_was_not_ready),
         cmocka_unit_test(test_a_member_that_is_deleted_or_taken_and_deleted),
