@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define READY_PATIENCE_S 3720
+
 const struct opt create_options[] = {
     {"image", 0, OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
 #define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
@@ -50,6 +52,8 @@ static int create(struct cli *cli, int argc, char **argv)
     if (argc)
         json_object_set_new(body, "command", create_command(argc, argv));
     cli_prefer_async(cli, cli_option(cli, "async"));
+    if (cli_option(cli, "template"))
+        cli_patience(cli, READY_PATIENCE_S); /* its ready check may take so long */
     int rc = cli_call(cli, "POST", "/sandbox", body, &answer);
     if (rc)
         return rc;

@@ -18,6 +18,7 @@ void db_template_subject(const char *user_id, bool shared, const char *name,
 static void add_whose(struct json_text *text, const struct db_template_name *which)
 {
     json_text_str(text, "user_id", which->user_id);
+    json_text_str(text, "user", which->user);
     if (which->kind != DB_TEMPLATE_ANY)
         json_text_bool(text, "shared", which->kind == DB_TEMPLATE_SHARED);
 }

@@ -32,7 +32,8 @@ static void name(struct api_call *call, enum db_template_kind unsaid, struct nam
 {
     bool other = !ops_owner(call) && http_query_get(call->exchange, "user", out->user, sizeof out->user);
     out->which = (struct db_template_name){.name = call->param[0],
-                                           .user_id = other ? out->user : call->caller.user_id,
+                                           .user_id = call->caller.user_id,
+                                           .user = other ? out->user : NULL,
                                            .kind = kind_of(call, unsaid)};
 }
 

@@ -45,12 +45,13 @@ create function template_number(named text) returns integer language sql immutab
     select substring(named from '@([1-9][0-9]{0,8})$')::integer
 $$;
 
--- The id of the user; of a name that an administrator gave, its user's.
+-- The id of the user, or of the one whom an administrator named instead, by id or name.
 create function template_user(whose jsonb) returns text language sql stable as $$
-    select coalesce((select u.id from users u where u.name = normalize(whose->>'user_id', NFC) and u.deleted_at is null), whose->>'user_id')
+    select case when whose ? 'user' then coalesce((select u.id from users u where u.name = normalize(whose->>'user', NFC) and u.deleted_at is null),
+        whose->>'user') else whose->>'user_id' end
 $$;
 
--- whose: {user_id (or name), shared}. shared true: the shared one; false: the user's own; not there: the user's own, else the shared one.
+-- whose: {user_id, user, shared}. shared true: the shared one; false: the user's own; not there: the user's own, else the shared one.
 create function template_find(named text, whose jsonb) returns templates language sql stable as $$
     select t from templates t where t.name = template_name(named) and t.deleted_at is null
         and coalesce(t.user_id, '') in ('', template_user(whose))
@@ -88,7 +89,7 @@ create function template_subject(owner text, name text) returns text language sq
     select 'template:' || coalesce(owner, 'shared') || '/' || name
 $$;
 
--- Own and shared ones together, by name; of the same name the own one first. filter: {user_id, shared, cursor (name, and "s" or
+-- Own and shared ones together, by name; of the same name the own one first. filter: {user_id, user, shared, cursor (name, and "s" or
 -- "o" before it), limit}.
 create function list_templates(filter jsonb) returns list_page language sql stable as $$
     with rows as (select t, t.name, case when t.user_id is null then 's' else 'o' end as kind from templates t

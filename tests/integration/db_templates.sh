@@ -60,7 +60,7 @@ is 'python@1*' "select lists('B')"
 is 'python@1*' "select lists('A', '{\"shared\": true}')"
 is 'python@3 python@1*' "select lists('A', '{\"cursor\": \"o.node\"}')"
 is 'python@1*' "select lists('A', '{\"cursor\": \"o.python\"}')"
-is 'node@1 python@3 python@1*' "select lists('C', '{\"user_id\": \"ann\"}')"
+is 'node@1 python@3 python@1*' "select lists('C', '{\"user\": \"ann\"}')"
 
 # Deletion: of a version; with the last one, of the template. Numbers are never given twice.
 is ok "select drops('A', 'python@2')"
