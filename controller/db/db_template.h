@@ -16,7 +16,7 @@ enum db_template_kind { DB_TEMPLATE_ANY, DB_TEMPLATE_OWN, DB_TEMPLATE_SHARED };
 
 /* Which template is meant: of this user or shared; ANY: the user's own one before a shared one. */
 struct db_template_name {
-    const char *name;    /* NAME, the newest version, or NAME@NUMBER; of a list "" */
+    const char *name; /* NAME, the newest version, or NAME@NUMBER; of a list "" */
     const char *user_id;
     const char *user; /* an administrator's: of this user instead, an id or a name; NULL: none */
     enum db_template_kind kind;

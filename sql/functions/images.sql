@@ -195,25 +195,25 @@ end $$;
 create function images_of_templates() returns setof text language sql stable as $$
     select x.ref from (
         select v.image_ref as ref from templates t join template_versions v on v.template_id = t.id where t.user_id is null
-        union select (newest_version(l.t)).image_ref from users u, lateral (select t from templates t where t.user_id = u.id and t.deleted_at is null
-            order by t.changed_at desc limit 5) l) x
+        union select (newest_version(l.t)).image_ref from (
+            select t, row_number() over (partition by t.user_id order by t.changed_at desc) as place from templates t
+            where t.user_id is not null and t.deleted_at is null) l where l.place <= 5) x
     join images i on i.ref = x.ref order by i.used_at desc nulls last, x.ref limit images_of_interest_max()
 $$;
 
--- Whether the copy on this node is the one that stays: the first that a node has which is ready, and the first of all, so that while
--- nodes come and go there is no moment without one.
-create function image_stays(of_ref text, of_node text) returns boolean language sql stable as $$
-    select of_ref in (select images_of_templates()) and of_node in (
-        (select x.node from node_images x join nodes n on n.name = x.node where x.ref = of_ref and x.state = 'present'
-            order by n.health <> 'ready', x.node limit 1),
-        (select x.node from node_images x where x.ref = of_ref and x.state = 'present' order by x.node limit 1))
+-- Of such an image, the nodes whose copies stay: the first that is ready, and the first of all, so that while nodes come and go there is no
+-- moment without one.
+create function image_keepers(of_ref text) returns setof text language sql stable as $$
+    (select x.node from node_images x join nodes n on n.name = x.node where x.ref = of_ref and x.state = 'present'
+        order by n.health <> 'ready', x.node limit 1)
+    union (select x.node from node_images x where x.ref = of_ref and x.state = 'present' order by x.node limit 1)
 $$;
 
 -- What a prune may remove: no node needs it. older_than: not used for so long.
 create function images_unused(older_than interval) returns setof node_images language sql stable as $$
     select x.* from node_images x join images i on i.ref = x.ref
     where x.state = 'present' and not x.in_use and not i.pinned and not i.removing and x.digest is not null
-        and not image_stays(i.ref, x.node)
+        and not (i.ref in (select images_of_templates()) and x.node in (select image_keepers(i.ref)))
         and image_sandboxes(i.ref, x.node) = 0 and image_warm(i, x.node) = 0
         and coalesce(x.used_at, x.changed_at) <= now() - older_than
 $$;
@@ -256,8 +256,7 @@ begin
     insert into node_images (ref, node, state, generation) select i.ref, n.name, 'waiting', i.generation
         from images i, nodes n where i.pinned and not i.removing and image_belongs(i.placed, n) on conflict do nothing;
     return query
-    with stays as materialized (select r.ref, x.node from images_of_templates() r(ref), node_images x
-            where x.ref = r.ref and x.state = 'present' and image_stays(r.ref, x.node)),
+    with stays as materialized (select r.ref, k.node from images_of_templates() r(ref), image_keepers(r.ref) k(node)),
         due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
             x.state in ('waiting', 'pulling') or x.state = 'failed' and i.pinned as pulls,
             exists (select from stays s where s.ref = x.ref and s.node = x.node) as kept,
