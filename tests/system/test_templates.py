@@ -178,7 +178,7 @@ def test_the_client_makes_and_uses_them(corral, user):
     made = cli("create", "--template", "web").strip()
     assert user.show(made)["template"] == "web@1" and made in cli("ls", "--template", "web")
     cli("template", "set", "web", "--clear", "command", "--clear", "ready", "--memory", "80M")
-    assert json.loads(cli("template", "versions", "web", "--json"))[0]["memory_bytes"] == 80 * MIB
+    assert json.loads(cli("template", "versions", "web", "--json"))["items"][0]["memory_bytes"] == 80 * MIB
     assert cli("run", "--rm", "--template", "web", "--", "sh", "-c", "echo $A") == "1\n"
     assert "web@2" in cli("template", "ls")
     cli("template", "rm", "web@1")
