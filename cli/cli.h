@@ -159,6 +159,9 @@ int cli_show(struct cli *cli, const char *method, const char *path, json_t *body
  * body. */
 int cli_change(struct cli *cli, const char *path, json_t *body, const char *example);
 
+/* Adds `enabled` where one of the options --enable and --disable was given. Returns body. */
+json_t *cli_switch(struct cli *cli, json_t *body);
+
 /* Says on stderr that the server answered 202, unless that was asked for. */
 void cli_tell_later(const struct cli *cli, const struct cli_answer *answer, const char *what);
 

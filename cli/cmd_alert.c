@@ -93,10 +93,7 @@ static const struct opt set_options[] = {
 static int set(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *path = cli_path(RULES "/%s", argv[0]);
-    json_t *body = cli_body(cli);
-    if (cli_option(cli, "enable") || cli_option(cli, "disable"))
-        json_object_set_new(body, "enabled", json_boolean(cli_option(cli, "enable")));
-    return cli_change(cli, path, body, "--threshold 10");
+    return cli_change(cli, path, cli_switch(cli, cli_body(cli)), "--threshold 10");
 }
 
 const struct command cmd_alert_set = {.name = "alert set",

@@ -113,14 +113,13 @@ static int extend(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *id = NULL;
     json_t *body = cli_body(cli);
-    int rc = json_object_size(body) ? lookup_sandbox(cli, argv[0], &id)
-                                    : cli_usage(cli, "name what to change, such as --lifetime 2h");
+    int rc = json_object_size(body) ? lookup_sandbox(cli, argv[0], &id) : 0;
     if (rc) {
         json_decref(body);
         return rc;
     }
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s", id);
-    return cli_show(cli, "PATCH", path, body);
+    CLEANUP(mem_free_ptr) char *path = id ? cli_path("/sandbox/%s", id) : NULL;
+    return cli_change(cli, path, body, "--lifetime 2h");
 }
 
 const struct command cmd_extend = {

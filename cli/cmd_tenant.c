@@ -90,11 +90,11 @@ static int user_set(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s", argv[0]);
     json_t *body = cli_body(cli);
-    if (with_overrides(cli, body) || !json_object_size(body)) {
+    if (with_overrides(cli, body)) {
         json_decref(body);
-        return cli_usage(cli, "name what to change, such as --tier pro");
+        return CLI_USAGE;
     }
-    return cli_show(cli, "PATCH", path, body);
+    return cli_change(cli, path, body, "--tier pro");
 }
 
 const struct command cmd_user_set = {

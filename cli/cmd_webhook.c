@@ -86,10 +86,7 @@ static const struct opt set_options[] = {
 static int set(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/webhooks/%s", argv[0]);
-    json_t *body = cli_body(cli);
-    if (cli_option(cli, "enable") || cli_option(cli, "disable"))
-        json_object_set_new(body, "enabled", json_boolean(cli_option(cli, "enable")));
-    return cli_change(cli, path, body, "--url https://example.com/hook");
+    return cli_change(cli, path, cli_switch(cli, cli_body(cli)), "--url https://example.com/hook");
 }
 
 const struct command cmd_webhook_set = {.name = "webhook set",

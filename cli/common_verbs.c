@@ -72,6 +72,13 @@ int cli_change(struct cli *cli, const char *path, json_t *body, const char *exam
     return cli_usage(cli, usage);
 }
 
+json_t *cli_switch(struct cli *cli, json_t *body)
+{
+    if (cli_option(cli, "enable") || cli_option(cli, "disable"))
+        json_object_set_new(body, "enabled", json_boolean(cli_option(cli, "enable")));
+    return body;
+}
+
 /* The result for one argument: the server's object, or an object with the id. */
 static json_t *done_to(const struct cli_answer *answer, const char *id)
 {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,37 @@ static void keep_times(struct pull *pull, int fd)
         (void)futimens(fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_sec = modified}});
 }
 
+/* What a signal that ends this program removes: no part of a file is left behind. NULL: nothing. */
+static char *volatile unfinished;
+
+static void on_end(int signo)
+{
+    if (unfinished)
+        (void)unlink(unfinished);
+    (void)signal(signo, SIG_DFL);
+    (void)raise(signo); /* delivered when this handler returns */
+}
+
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+/* The signals wait until the file is made or done with, so that it is either removed or there is none. */
+static int begin_draft(char *draft)
+{
+    sigset_t held, before;
+    struct sigaction old, noted = {.sa_handler = on_end};
+    (void)sigemptyset(&held);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        (void)sigaddset(&held, ends[i]);
+        if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            (void)sigaction(ends[i], &noted, NULL);
+    }
+    (void)sigprocmask(SIG_BLOCK, &held, &before);
+    int fd = mkostemp(draft, O_CLOEXEC);
+    unfinished = fd < 0 ? NULL : draft;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return fd;
+}
+
 /* Written beside the file, which is replaced when all has come. A name may be as long as names can be, so
  * none is made of it. */
 static int replace_file(struct cli *cli, struct pull *pull, const char *file)
@@ -118,7 +150,7 @@ static int replace_file(struct cli *cli, struct pull *pull, const char *file)
     const char *slash = strrchr(file, '/');
     if (asprintf(&draft, "%.*s.corral-XXXXXX", slash ? (int)(slash + 1 - file) : 0, file) < 0)
         abort();
-    int fd = mkostemp(draft, O_CLOEXEC);
+    int fd = begin_draft(draft);
     if (fd < 0)
         return end_pull(cli, pull, complain(pull, file, strerror(errno)));
     int rc = copy_to(pull, fd, file);
@@ -129,6 +161,7 @@ static int replace_file(struct cli *cli, struct pull *pull, const char *file)
         rc = complain(pull, file, strerror(errno));
     if (rc || pull->broken)
         (void)unlink(draft);
+    unfinished = NULL;
     return end_pull(cli, pull, rc);
 }
 

@@ -124,6 +124,14 @@ static bool has_room(const struct session *s)
     return outflow_has_room(&s->out) && outflow_has_room(&s->err);
 }
 
+static void take_message(struct session *s, const struct websocket_read *read)
+{
+    if (read->what == WEBSOCKET_CLOSE || read->what == WEBSOCKET_BROKEN)
+        on_closed(s, read);
+    else
+        on_message(s, read);
+}
+
 static void take_messages(struct session *s)
 {
     bool heard = false;
@@ -136,14 +144,25 @@ static void take_messages(struct session *s)
                 lose(s);
             return;
         }
-        if (read.what == WEBSOCKET_CLOSE || read.what == WEBSOCKET_BROKEN)
-            on_closed(s, &read);
-        else
-            on_message(s, &read);
+        take_message(s, &read);
         outflow_flush(&s->out);
         outflow_flush(&s->err);
     }
     s->heard_ms = steady_ms(); /* it is we who do not listen */
+}
+
+/*
+ * A connection that takes nothing more is over. What came over it before is taken without regard to room,
+ * which the kernel's buffer bounds: the server counts it as arrived.
+ */
+static void take_rest(struct session *s)
+{
+    bool heard = false;
+    struct websocket_read read;
+    while (session_is_live(s) && s->ws && (read = ws_client_next(s->ws, &heard)).what)
+        take_message(s, &read);
+    if (session_is_live(s) && s->ws)
+        lose(s);
 }
 
 static void exchange(struct session *s)
@@ -155,7 +174,7 @@ static void exchange(struct session *s)
     if (ws_client_flush(s->ws))
         session_input_give(s);
     if (!ws_client_flush(s->ws))
-        lose(s);
+        take_rest(s);
 }
 
 /* --- opening it, and opening it again --- */

@@ -15,8 +15,8 @@ struct transfer {
     CURL *curl;
     CURLM *multi;
     struct curl_slist *headers;
-    char *bytes; /* what has come: of a refusal all of it, else until it is taken */
-    size_t len;
+    char *bytes;      /* what has come: of a refusal all of it, else until it is taken */
+    size_t len, size; /* of them; of their place */
     bool paused, done;
     bool given; /* the caller has the bytes, and is done with them when it asks for more */
     CURLcode rc;
@@ -49,7 +49,10 @@ static size_t on_bytes(char *at, size_t size, size_t count, void *arg)
         t->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
-    t->bytes = mem_grow(t->bytes, t->len + n + 1, 1);
+    if (t->len + n + 1 > t->size) {
+        t->size = 2 * (t->len + n + 1);
+        t->bytes = mem_grow(t->bytes, t->size, 1);
+    }
     memcpy(t->bytes + t->len, at, n);
     t->len += n;
     t->bytes[t->len] = 0;

@@ -11,8 +11,8 @@
 #include "controller/leader/leader_trace.h"
 #include "controller/ops/event_stream.h"
 #include "controller/ops/ops.h"
+#include "controller/part_conf.h"
 
-#include "common/io/daemon.h"
 #include "common/io/log.h"
 #include "common/base/mem.h"
 #include "common/io/pki.h"
@@ -24,21 +24,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_RETRY_MS 2000u
-#define LISTEN_RETRY_MS 5000u
-#define KEY_CONNECTIONS 1
-#define EVENT_PAGES     1 /* of streams that are behind, at once: a page is a small read */
-#define FILES_OF_REST(files)                                                                                 \
-    ((files) / 16 * 7) /* the rest is the node port's (common/io/msglink_listener.c) */
-#define PORT_CONNECTIONS_MAX 4096
-#define PORT_LOOKUP          UINT64_MAX /* the number of a look-up of a caller of a port */
-#define FILES_OF_OUR_OWN     32         /* and the sessions with the database */
-#define CONNECTIONS_LEAST    16
-#define METRICS_CONNECTIONS  64
-#define METRICS_BYTES        (16u << 20) /* of requests and answers */
-#define DRAIN_MS             6000        /* past what a client may take for its close */
-#define DRAIN_STEP_MS        20
-#define DRAIN_ACTIVITY_MS    1000 /* for the last acts inside sandboxes, and the last sample of the system */
+#define SCHEMA_RETRY_MS   2000u
+#define LISTEN_RETRY_MS   5000u
+#define KEY_CONNECTIONS   1
+#define EVENT_PAGES       1          /* of streams that are behind, at once: a page is a small read */
+#define PORT_LOOKUP       UINT64_MAX /* the number of a look-up of a caller of a port */
+#define DRAIN_MS          6000       /* past what a client may take for its close */
+#define DRAIN_STEP_MS     20
+#define DRAIN_ACTIVITY_MS 1000 /* for the last acts inside sandboxes, and the last sample of the system */
 
 /* --- keys --- */
 
@@ -230,7 +223,7 @@ static void on_told(void *arg, enum db_told what, const char *text)
         break;
     case DB_TOLD_EVENT:
         event_feed_committed(c->events);
-        webhooks_wake(c->webhooks);
+        webhooks_committed(c->webhooks);
         break;
     }
 }
@@ -357,15 +350,6 @@ static void set_defaults(struct controller *c)
 
 /* --- life --- */
 
-/* A setting that is too long for a message is not sent: nodes then learn the value with a create. */
-static void settings_for_agents(const struct ctl_conf *conf, struct string_list *out)
-{
-    char setting[NODE_LABEL_MAX + 1];
-    int n = snprintf(setting, sizeof setting, "base_image=%s", conf->base_image);
-    if (n > 0 && (size_t)n < sizeof setting)
-        string_list_add(out, setting);
-}
-
 static void set_warm_policy(struct controller *c)
 {
     struct warm_policy policy = ops_warm_policy(c->conf);
@@ -402,86 +386,13 @@ static int make_leader(struct controller *c, struct err *e)
                                .link = &link,
                                .keep_sample_days = &c->conf->keep_sample_days,
                                .ca_key = c->conf->ca_key};
-    settings_for_agents(c->conf, &settings);
+    part_conf_settings(c->conf, &settings);
     int rc = leader_new(&c->leader, &conf, e);
     string_list_fini(&settings);
     c->node_certificate_ends_s = ends_s_of(cert);
     if (!rc)
         set_warm_policy(c);
     return rc;
-}
-
-/*
- * The configured number of connections, limited by the file descriptors of this process: with none left,
- * neither clients nor the database nor returning nodes could connect.
- */
-static unsigned connections_of(const struct ctl_conf *conf)
-{
-    uint64_t files = FILES_OF_REST(daemon_files()),
-             own = FILES_OF_OUR_OWN + conf->database_connections + conf->database_read_connections +
-                   (conf->metrics_listen_port ? METRICS_CONNECTIONS : 0),
-             most = files > own + CONNECTIONS_LEAST ? files - own : CONNECTIONS_LEAST;
-    if (conf->connections <= most)
-        return (unsigned)conf->connections;
-    log_warn("controller",
-             "HTTP connections at once: %llu instead of %llu, since this process may open %llu files",
-             (unsigned long long)most, (unsigned long long)conf->connections,
-             (unsigned long long)daemon_files());
-    return (unsigned)most;
-}
-
-/* A sixteenth of the files beside those: the port for nodes takes its half only where there are thousands of
- * nodes. */
-static unsigned port_connections(void)
-{
-    uint64_t most = daemon_files() / 16;
-    return most > PORT_CONNECTIONS_MAX ? PORT_CONNECTIONS_MAX
-           : most > CONNECTIONS_LEAST  ? (unsigned)most
-                                       : CONNECTIONS_LEAST;
-}
-
-static struct api_conf api_conf_of(const struct ctl_conf *conf)
-{
-    struct api_conf api = {.address = conf->listen_address,
-                           .port = (uint16_t)conf->listen_port,
-                           .limits = http_default_limits,
-                           .rate_per_second = conf->rate_per_second,
-                           .rate_burst = conf->rate_burst,
-                           .auth_failures_per_second = conf->auth_failures_per_second,
-                           .auth_failures_burst = conf->auth_failures_burst,
-                           .metrics_open = conf->metrics_open,
-                           .cors_origins = conf->cors_origins};
-    api.limits.connections = connections_of(conf);
-    api.limits.connections_per_address = (unsigned)conf->connections_per_address;
-    api.limits.body_bytes = conf->body_bytes;
-    api.limits.strangers = (unsigned)conf->unauthenticated_connections;
-    api.limits.strangers_bytes = conf->unauthenticated_bytes;
-    api.limits.known_bytes = conf->request_bytes;
-    api.limits.account_bytes = conf->request_bytes_per_key;
-    return api;
-}
-
-/* Loads the certificate. *out: NULL for plain HTTP, which is allowed only on loopback. */
-static int load_tls(struct tls_server **out, const char *address, const struct ctl_conf *conf, struct err *e)
-{
-    *out = NULL;
-    if (ctl_conf_check_tls(conf, address, e))
-        return ERR_CONFIG;
-    return conf->tls_cert && conf->tls_cert[0] ? tls_server_load(out, conf->tls_cert, conf->tls_key, e) : 0;
-}
-
-/* Loads the keys that seal environments. *out: NULL where none are configured. */
-static int load_secrets(struct secrets **out, const struct ctl_conf *conf, struct err *e)
-{
-    struct err why;
-    *out = NULL;
-    if (!conf->secrets_key_file || !conf->secrets_key_file[0]) {
-        log_warn("controller", "secrets_key_file is not set: sandboxes with an environment are refused");
-        return 0;
-    }
-    return secrets_load(out, conf->secrets_key_file, &why)
-               ? err_set(e, ERR_CONFIG, "secrets_key_file: %s", why.text)
-               : 0;
 }
 
 /* Without a dashboard the rest is served; one that breaks a bound was not installed by this build. */
@@ -535,32 +446,18 @@ static void make_advisor(struct controller *c)
 
 static int make_api(struct controller *c, struct err *e)
 {
-    struct api_conf api = api_conf_of(c->conf);
-    int rc = load_tls(&api.tls, c->conf->listen_address, c->conf, e);
+    struct api_conf api = part_conf_api(c->conf);
+    int rc = part_conf_tls(&api.tls, c->conf->listen_address, c->conf, e);
     c->api_certificate_ends_s = ends_s_of(c->conf->tls_cert);
     return rc ? rc : api_new(&c->api, c->loop, &api, &api_ops, c, e);
-}
-
-/* The listener of metrics: the REST interface with few routes and few connections. */
-static struct api_conf metrics_conf_of(const struct ctl_conf *conf)
-{
-    struct api_conf metrics = api_conf_of(conf);
-    metrics.address = conf->metrics_listen_address;
-    metrics.port = (uint16_t)conf->metrics_listen_port;
-    metrics.cors_origins = NULL;
-    metrics.limits.connections = metrics.limits.connections_per_address = METRICS_CONNECTIONS;
-    metrics.limits.strangers = METRICS_CONNECTIONS / 2;
-    metrics.limits.strangers_bytes = metrics.limits.known_bytes = metrics.limits.account_bytes =
-        METRICS_BYTES;
-    return metrics;
 }
 
 static int make_metrics(struct controller *c, struct err *e)
 {
     static const struct api_ops ops = {
         .routes = &ops_metrics_routes, .serving = serving, .find_key = find_key};
-    struct api_conf metrics = metrics_conf_of(c->conf);
-    int rc = load_tls(&metrics.tls, c->conf->metrics_listen_address, c->conf, e);
+    struct api_conf metrics = part_conf_metrics(c->conf);
+    int rc = part_conf_tls(&metrics.tls, c->conf->metrics_listen_address, c->conf, e);
     return rc ? rc : api_new(&c->metrics_api, c->loop, &metrics, &ops, c, e);
 }
 
@@ -576,26 +473,10 @@ static void listen_for_metrics(void *arg)
     timer_start(&c->metrics_retry, c->loop, LISTEN_RETRY_MS, listen_for_metrics, c);
 }
 
-static struct port_server_conf port_conf_of(struct controller *c)
-{
-    const struct ctl_conf *conf = c->conf;
-    struct port_server_conf ports = {
-        .address = conf->listen_address,
-        .port = (uint16_t)conf->ports_listen_port,
-        .domain = conf->ports_domain,
-        .limits = http_default_limits,
-        .misses = {.per_second = conf->auth_failures_per_second, .burst = conf->auth_failures_burst},
-        .hub = leader_streams(c->leader)};
-    ports.limits.connections = port_connections();
-    ports.limits.connections_per_address = (unsigned)conf->connections_per_address;
-    ports.limits.strangers = ports.limits.connections / 2;
-    return ports;
-}
-
 static int make_ports(struct controller *c, struct err *e)
 {
-    struct port_server_conf ports = port_conf_of(c);
-    int rc = load_tls(&ports.tls, c->conf->listen_address, c->conf, e);
+    struct port_server_conf ports = part_conf_ports(c->conf, leader_streams(c->leader));
+    int rc = part_conf_tls(&ports.tls, c->conf->listen_address, c->conf, e);
     return rc ? rc : port_server_new(&c->ports, c->loop, &ports, &port_ops, c, e);
 }
 
@@ -643,7 +524,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
     int rc = ctl_conf_table.check(conf, e); /* `serve` starts with nothing that `config check` refuses */
     if (!rc)
-        rc = load_secrets(&c->secrets, conf, e);
+        rc = part_conf_secrets(&c->secrets, conf, e);
     if (!rc)
         rc = make_leader(c, e);
     if (!rc)
@@ -678,13 +559,13 @@ int controller_prepare_reload(struct controller *c, const struct ctl_conf *fresh
     c->fresh_ports_tls = c->fresh_metrics_tls = NULL;
     secrets_free(c->fresh_secrets);
     c->fresh_secrets = NULL;
-    int rc = load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+    int rc = part_conf_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
     c->fresh_api_certificate_ends_s = ends_s_of(fresh->tls_cert);
     if (!rc)
-        rc = load_tls(&c->fresh_ports_tls, c->conf->listen_address, fresh, e);
+        rc = part_conf_tls(&c->fresh_ports_tls, c->conf->listen_address, fresh, e);
     if (!rc && c->conf->metrics_listen_port)
-        rc = load_tls(&c->fresh_metrics_tls, c->conf->metrics_listen_address, fresh, e);
-    return rc ? rc : load_secrets(&c->fresh_secrets, fresh, e);
+        rc = part_conf_tls(&c->fresh_metrics_tls, c->conf->metrics_listen_address, fresh, e);
+    return rc ? rc : part_conf_secrets(&c->fresh_secrets, fresh, e);
 }
 
 int controller_failure(const struct controller *c, struct err *e)
@@ -695,7 +576,7 @@ int controller_failure(const struct controller *c, struct err *e)
 
 void controller_reload(struct controller *c)
 {
-    struct api_conf api = api_conf_of(c->conf);
+    struct api_conf api = part_conf_api(c->conf);
     struct string_list settings = {0};
     api.tls = c->fresh_tls;
     c->fresh_tls = NULL;
@@ -706,20 +587,20 @@ void controller_reload(struct controller *c)
     set_defaults(c);
     api_reload(c->api, &api);
     if (c->ports) {
-        struct port_server_conf ports = port_conf_of(c);
+        struct port_server_conf ports = part_conf_ports(c->conf, leader_streams(c->leader));
         ports.tls = c->fresh_ports_tls;
         c->fresh_ports_tls = NULL;
         port_server_reload(c->ports, &ports);
     }
     if (c->metrics_api) {
-        struct api_conf metrics = metrics_conf_of(c->conf);
+        struct api_conf metrics = part_conf_metrics(c->conf);
         metrics.tls = c->fresh_metrics_tls;
         c->fresh_metrics_tls = NULL;
         api_reload(c->metrics_api, &metrics);
     }
     db_admit_set_defaults(c->admit, &c->defaults);
     jobs_reload(c->jobs);
-    settings_for_agents(c->conf, &settings);
+    part_conf_settings(c->conf, &settings);
     leader_set_settings(c->leader, &settings);
     set_warm_policy(c);
     string_list_fini(&settings);

@@ -328,16 +328,27 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
     }
 }
 
+/* Of a controller that is newer than this agent. */
+static bool is_unknown(const Corral__StreamOpen *pb)
+{
+    return pb->op_case == CORRAL__STREAM_OPEN__OP__NOT_SET ||
+           (pb->op_case == CORRAL__STREAM_OPEN__OP_FILE && pb->file->verb >= STREAM_FILE_VERBS);
+}
+
 int stream_open_unpack(const uint8_t *bytes, size_t len, struct stream_open *open, struct err *e)
 {
     ProtobufCMessage *pb = pb_unpack(&corral__stream_open__descriptor, bytes, len, STREAM_OPEN_MAX);
     memset(open, 0, sizeof *open);
     bool ok = pb && open_from((const Corral__StreamOpen *)pb, open) && !breach(open);
+    bool unknown = pb && is_unknown((const Corral__StreamOpen *)pb);
     if (pb)
         protobuf_c_message_free_unpacked(pb, NULL);
     if (ok)
         return 0;
     stream_start_fini(&open->start);
+    if (unknown)
+        return err_set(e, ERR_NOT_IMPLEMENTED,
+                       "the agent of the sandbox's node is of an earlier version, which cannot do this yet");
     return err_set(e, ERR_PROTOCOL, "what opens a stream does not parse, or breaks a bound");
 }
 

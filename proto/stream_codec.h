@@ -21,7 +21,8 @@
 /* *out gets bytes that the caller frees. ERR_INVALID past a bound. */
 int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e) MUST_CHECK;
 
-/* Fills *open; stream_start_fini is due for its start. ERR_PROTOCOL, and *open holds nothing. */
+/* Fills *open; stream_start_fini is due for its start. ERR_NOT_IMPLEMENTED: of a later version. ERR_PROTOCOL.
+ * *open holds nothing then. */
 int stream_open_unpack(const uint8_t *bytes, size_t len, struct stream_open *open, struct err *e) MUST_CHECK;
 
 /* Into out of STREAM_MESSAGE_MAX bytes; returns how many, 0 past a bound. A command that is too long is cut.

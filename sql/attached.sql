@@ -151,18 +151,21 @@ end $$;
 -- is not the current one, their writes are refused (CO002). Sessions without corral.epoch (an operator's, migrations, the
 -- command line, upkeep) are not checked. This is the one mechanism for all functions that write: each table has the trigger (a
 -- test compares). Writers hold a shared lock until their commit; lead() takes the same lock exclusively. So when a new epoch
--- begins, all writes of the one before are committed or refused, and what the new leader then reads is complete.
+-- begins, all writes of the one before are committed or refused, and what the new leader then reads is complete. So the first
+-- check of a transaction holds for the rest of it: corral.held says so, until its end (or until the savepoint, and with it the lock, is
+-- rolled back).
 create or replace function hold_to_epoch() returns trigger language plpgsql as $$
 declare
     said text := current_setting('corral.epoch', true);
 begin
-    if coalesce(said, '') = '' then
+    if coalesce(said, '') = '' or said = current_setting('corral.held', true) then
         return null;
     end if;
     perform pg_advisory_xact_lock_shared(20011, 4);
     if not exists (select from leadership where epoch::text = said) then
         raise exception 'epoch % does not lead', said using errcode = 'CO002';
     end if;
+    perform set_config('corral.held', said, true);
     return null;
 end $$;
 

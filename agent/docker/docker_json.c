@@ -328,33 +328,54 @@ int docker_json_event(const char *bytes, size_t len, struct docker_event *out, s
     return 0;
 }
 
-int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, size_t *count, struct err *e)
+/*
+ * Makes an array of what `take` reads of each item of Docker's list. `take` leaves out those for which it
+ * returns false.
+ */
+static int take_list(const char *bytes, size_t len, size_t size, bool (*take)(const json_t *item, void *out),
+                     void *out, size_t *count, struct err *e)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
-    *out = NULL;
+    char **items = out;
+    size_t i;
+    json_t *item;
+    *items = NULL;
     *count = 0;
     if (!json_is_array(root))
         return root ? err_set(e, ERR_PROTOCOL, "Docker's list is no list") : ERR_PROTOCOL;
-    struct docker_listed *items = mem_zalloc(json_array_size(root) * sizeof *items);
-    size_t i;
-    json_t *item;
+    *items = mem_zalloc(json_array_size(root) * size);
     json_array_foreach(root, i, item)
     {
-        struct docker_listed *listed = &items[*count];
-        struct sandbox_id id;
-        json_t *labels = json_object_get(item, "Labels");
-        if (copy_id(text_of(item, "Id"), listed->id, e))
-            continue;
-        if (sandbox_id_parse(text_of(labels, "corral.sandbox"), &id))
-            memcpy(listed->sandbox, id.text, sizeof listed->sandbox);
-        snprintf(listed->cluster, sizeof listed->cluster, "%s", text_of(labels, "corral.cluster"));
-        snprintf(listed->image, sizeof listed->image, "%s", text_of(item, "ImageID"));
-        listed->running =
-            !strcmp(text_of(item, "State"), "running") || !strcmp(text_of(item, "State"), "paused");
-        (*count)++;
+        *count += take(item, *items + *count * size);
     }
-    *out = items;
     return 0;
+}
+
+/* What says that a container or a network is ours. */
+static void take_labels(const json_t *item, char sandbox[SANDBOX_ID_LEN + 1], char *cluster, size_t size)
+{
+    struct sandbox_id id;
+    const json_t *labels = json_object_get(item, "Labels");
+    if (sandbox_id_parse(text_of(labels, "corral.sandbox"), &id))
+        memcpy(sandbox, id.text, sizeof id.text);
+    snprintf(cluster, size, "%s", text_of(labels, "corral.cluster"));
+}
+
+static bool take_listed(const json_t *item, void *out)
+{
+    struct docker_listed *listed = out;
+    struct err e;
+    if (copy_id(text_of(item, "Id"), listed->id, &e))
+        return false;
+    take_labels(item, listed->sandbox, listed->cluster, sizeof listed->cluster);
+    snprintf(listed->image, sizeof listed->image, "%s", text_of(item, "ImageID"));
+    listed->running = !strcmp(text_of(item, "State"), "running") || !strcmp(text_of(item, "State"), "paused");
+    return true;
+}
+
+int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, size_t *count, struct err *e)
+{
+    return take_list(bytes, len, sizeof **out, take_listed, out, count, e);
 }
 
 void docker_stored_free(struct docker_stored *items, size_t count)
@@ -364,62 +385,43 @@ void docker_stored_free(struct docker_stored *items, size_t count)
     free(items);
 }
 
+static bool take_stored(const json_t *item, void *out)
+{
+    struct docker_stored *stored = out;
+    const char *id = text_of(item, "Id");
+    uint64_t created_s = size_of(item, "Created");
+    if (!*id || strlen(id) >= sizeof stored->id)
+        return false;
+    strcpy(stored->id, id);
+    stored->size_bytes = size_of(item, "Size");
+    stored->created_wall_ms = created_s < UINT64_MAX / 1000 ? created_s * 1000 : 0;
+    list_of_array(json_object_get(item, "RepoTags"), &stored->names);
+    list_of_array(json_object_get(item, "RepoDigests"), &stored->names);
+    return true;
+}
+
 int docker_json_images(const char *bytes, size_t len, struct docker_stored **out, size_t *count,
                        struct err *e)
 {
-    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
-    *out = NULL;
-    *count = 0;
-    if (!json_is_array(root))
-        return root ? err_set(e, ERR_PROTOCOL, "Docker's list is no list") : ERR_PROTOCOL;
-    struct docker_stored *items = mem_zalloc(json_array_size(root) * sizeof *items);
-    size_t i;
-    json_t *item;
-    json_array_foreach(root, i, item)
-    {
-        struct docker_stored *stored = &items[*count];
-        const char *id = text_of(item, "Id");
-        uint64_t created_s = size_of(item, "Created");
-        if (!*id || strlen(id) >= sizeof stored->id)
-            continue;
-        strcpy(stored->id, id);
-        stored->size_bytes = size_of(item, "Size");
-        stored->created_wall_ms = created_s < UINT64_MAX / 1000 ? created_s * 1000 : 0;
-        list_of_array(json_object_get(item, "RepoTags"), &stored->names);
-        list_of_array(json_object_get(item, "RepoDigests"), &stored->names);
-        (*count)++;
-    }
-    *out = items;
-    return 0;
+    return take_list(bytes, len, sizeof **out, take_stored, out, count, e);
+}
+
+static bool take_network(const json_t *item, void *out)
+{
+    struct docker_network *network = out;
+    const char *name = text_of(item, "Name");
+    struct err e;
+    if (strlen(name) >= sizeof network->name || copy_id(text_of(item, "Id"), network->id, &e))
+        return false;
+    strcpy(network->name, name);
+    take_labels(item, network->sandbox, network->cluster, sizeof network->cluster);
+    return true;
 }
 
 int docker_json_networks(const char *bytes, size_t len, struct docker_network **out, size_t *count,
                          struct err *e)
 {
-    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
-    *out = NULL;
-    *count = 0;
-    if (!json_is_array(root))
-        return root ? err_set(e, ERR_PROTOCOL, "Docker's list is no list") : ERR_PROTOCOL;
-    struct docker_network *items = mem_zalloc(json_array_size(root) * sizeof *items);
-    size_t i;
-    json_t *item;
-    json_array_foreach(root, i, item)
-    {
-        struct docker_network *network = &items[*count];
-        struct sandbox_id id;
-        json_t *labels = json_object_get(item, "Labels");
-        const char *name = text_of(item, "Name");
-        if (copy_id(text_of(item, "Id"), network->id, e) || strlen(name) >= sizeof network->name)
-            continue;
-        strcpy(network->name, name);
-        if (sandbox_id_parse(text_of(labels, "corral.sandbox"), &id))
-            memcpy(network->sandbox, id.text, sizeof network->sandbox);
-        snprintf(network->cluster, sizeof network->cluster, "%s", text_of(labels, "corral.cluster"));
-        (*count)++;
-    }
-    *out = items;
-    return 0;
+    return take_list(bytes, len, sizeof **out, take_network, out, count, e);
 }
 
 char *docker_json_filters(const char *key, const char *const *values)

@@ -24,10 +24,10 @@ static int save_work(void *arg, struct err *e)
 
 static void on_saved(void *arg, int code, const struct err *e)
 {
-    struct saving saving = *(struct saving *)arg;
+    struct saving saving;
+    mem_take(&saving, arg, sizeof saving);
     struct agent *agent = saving.agent;
     free(saving.text);
-    free(arg);
     if (code == ERR_CANCELLED)
         return;
     if (code)

@@ -133,6 +133,17 @@ void init_child_put_in(struct init_child *child, const uint8_t *bytes, size_t le
     child->in_given -= (uint32_t)len;
     if (child->in_fd < 0 || child->in_ends)
         return;
+    if (!child->in) { /* as a rule its pipe takes everything, and nothing is kept */
+        ssize_t n = write(child->in_fd, bytes, len);
+        if (n < 0 && !worth_another_try(n)) {
+            drop_in(child); /* nobody reads it any more */
+            return;
+        }
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+        if (!len)
+            return;
+    }
     if (!child->in && !(child->in = malloc(init_child_window(child)))) {
         if (child->told.flags & INIT_PROCESS_FILE && child->pid)
             kill(child->pid, SIGKILL); /* a helper would take the end of its input for the end of a file */
@@ -179,11 +190,12 @@ void init_child_move_in(struct init_child *child)
     }
 }
 
+/* A helper for files is told half as often, since each time wakes the agent. */
 uint32_t init_child_credit(struct init_child *child)
 {
     uint32_t waits = (uint32_t)(child->in_len - child->in_at);
     uint32_t window = init_child_window(child), more = window - waits - child->in_given;
-    return more >= window / 4 ? more : 0;
+    return more >= window / (child->told.flags & INIT_PROCESS_FILE ? 2 : 4) ? more : 0;
 }
 
 void init_child_over(struct init_child *child)

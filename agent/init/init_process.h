@@ -14,21 +14,23 @@
 
 #include "agent/init/init_proto.h"
 
-#define INIT_RUNNING_MAX      128          /* processes at once */
-#define INIT_ENDED_MAX        100          /* ended ones that are remembered; the oldest is forgotten first */
-#define INIT_HELPERS_MAX      16           /* of them ended helpers that nobody has attached to yet */
-#define INIT_ATTACHMENTS_MAX  128          /* at once, for all processes */
-#define INIT_NOTE_MAX         1024         /* bytes that the agent may store with a process, for itself */
-#define INIT_TOKEN_BYTES      16           /* identifies a repeated SPAWN */
-#define INIT_STDIN_WINDOW     16384        /* bytes that may be sent to a new process */
-#define INIT_STDIN_WINDOW_MAX 65536        /* and later, with CREDIT: a helper for files gets so much */
-#define INIT_CREDIT_MAX       (1u << 30)   /* bytes of credit that an attachment may have */
-#define INIT_DATA_MAX         16384        /* bytes of output in one frame */
-#define INIT_RING_MAX         (256u << 10) /* bytes of output kept of one process, at most */
-#define INIT_RING_MIN         4096u        /* and at least, from its start on */
-#define INIT_RING_HELD        (128u << 10) /* to which at least the ring of one that is held is halved */
-#define INIT_RINGS_MAX        (2u << 20)   /* of all processes */
-#define INIT_LINGER_MS        100          /* how long output is read after a process ended */
+#define INIT_RUNNING_MAX      128        /* processes at once */
+#define INIT_ENDED_MAX        100        /* ended ones that are remembered; the oldest is forgotten first */
+#define INIT_HELPERS_MAX      16         /* of them ended helpers that nobody has attached to yet */
+#define INIT_ATTACHMENTS_MAX  128        /* at once, for all processes */
+#define INIT_NOTE_MAX         1024       /* bytes that the agent may store with a process, for itself */
+#define INIT_TOKEN_BYTES      16         /* identifies a repeated SPAWN */
+#define INIT_STDIN_WINDOW     16384      /* bytes that may be sent to a new process */
+#define INIT_STDIN_WINDOW_MAX 65536      /* and later, with CREDIT: a helper for files gets so much */
+#define INIT_CREDIT_MAX       (1u << 30) /* bytes of credit that an attachment may have */
+#define INIT_DATA_MAX         16384      /* bytes of output in one frame */
+#define INIT_DATA_SENT                                                                                       \
+    16368 /* of them sent: with its heads it fits into a record of the agent's connection */
+#define INIT_RING_MAX  (256u << 10) /* bytes of output kept of one process, at most */
+#define INIT_RING_MIN  4096u        /* and at least, from its start on */
+#define INIT_RING_HELD (128u << 10) /* to which at least the ring of one that is held is halved */
+#define INIT_RINGS_MAX (2u << 20)   /* of all processes */
+#define INIT_LINGER_MS 100          /* how long output is read after a process ended */
 
 /* ATTACH's from: the oldest byte that is kept, or the next byte. */
 #define INIT_FROM_OLDEST UINT64_MAX

@@ -38,11 +38,17 @@ long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out)
     return (long)(sizeof head + head.len);
 }
 
+bool init_frame_head(struct init_head *out, enum init_type type, uint32_t stream, size_t len)
+{
+    *out = (struct init_head){.len = (uint32_t)len, .stream = stream, .type = (uint16_t)type};
+    return len <= INIT_START_MAX && head_valid(out);
+}
+
 size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t stream, const void *payload,
                       size_t len)
 {
-    struct init_head head = {.len = (uint32_t)len, .stream = stream, .type = (uint16_t)type};
-    if (len > INIT_START_MAX || !head_valid(&head) || cap < sizeof head + len)
+    struct init_head head;
+    if (!init_frame_head(&head, type, stream, len) || cap < sizeof head + len)
         return 0;
     memcpy(out, &head, sizeof head);
     if (len)

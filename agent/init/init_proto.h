@@ -158,6 +158,9 @@ struct init_start {
 /* Reads the first frame. Returns its size with head, 0 if more bytes are needed, -1 if it breaks a rule. */
 long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out);
 
+/* The head of a frame whose payload is sent from elsewhere. Returns false if it breaks a rule. */
+bool init_frame_head(struct init_head *out, enum init_type type, uint32_t stream, size_t len);
+
 /* Writes a frame. Returns its size with head, 0 if it does not fit into cap or breaks a rule. */
 size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t stream, const void *payload,
                       size_t len);

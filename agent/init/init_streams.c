@@ -475,7 +475,7 @@ static bool has_ended(const struct init_attachment *a, const struct init_child *
 /* Sends one frame of one attachment, or its end. True if something was sent. */
 static bool serve(struct init_streams *s, struct init_attachment *a)
 {
-    uint8_t bytes[INIT_DATA_MAX];
+    uint8_t bytes[INIT_DATA_SENT];
     bool is_stderr;
     enum init_detach_reason reason;
     struct init_child *child = init_table_find(&s->table, a->process);

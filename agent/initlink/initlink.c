@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FRAME_MAX (sizeof(struct init_head) + INIT_PAYLOAD_MAX)
@@ -15,6 +16,9 @@
 #define OUT_FIRST 512
 #define OUT_SMALL 8192  /* of the queue, reserved for small frames */
 #define OUT_INPUT 98304 /* of the queue, the most that input may fill */
+#define IN_PLACE  8192  /* a payload from this size on is sent from where it is */
+
+_Static_assert(2 * sizeof(struct init_head) + 2 * INITLINK_INPUT_MAX <= OUT_INPUT, "two pieces of input fit");
 
 struct initlink {
     struct loop *loop;
@@ -27,6 +31,7 @@ struct initlink {
     int fd; /* -1: not linked */
     bool relayed;
     bool greeted, started, exited;
+    bool gathers; /* frames wait for those that follow */
     bool refused; /* a frame was refused because the queue was full */
     uint32_t features;
     uint64_t answered_at_ms;
@@ -137,6 +142,23 @@ static bool make_out_room(struct initlink *link, size_t len, size_t limit)
 }
 
 /*
+ * Sends a large frame from where its payload is, if nothing waits before it: input of a file is copied once
+ * less. Returns how much of the frame was sent; the rest is to be queued, and fits then, as the queue is
+ * empty.
+ */
+static size_t send_in_place(const struct initlink *link, enum init_type type, uint32_t stream,
+                            const void *payload, size_t len)
+{
+    struct init_head head;
+    if (link->out_len || link->gathers || len < IN_PLACE || !init_frame_head(&head, type, stream, len))
+        return 0;
+    struct iovec pieces[] = {{&head, sizeof head}, {(void *)(uintptr_t)payload, len}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = ARRAY_LEN(pieces)};
+    ssize_t n = sendmsg(link->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/*
  * Queues a frame and tries to send at once. A broken link is noticed by the watch, so that no callback runs
  * inside the caller's call.
  */
@@ -145,6 +167,9 @@ int initlink_queue(struct initlink *link, enum init_type type, uint32_t stream, 
 {
     if (!initlink_ready(link))
         return err_set(e, ERR_IO, "the sandbox's init is not linked");
+    size_t sent = send_in_place(link, type, stream, payload, len);
+    if (sent == sizeof(struct init_head) + len)
+        return 0;
     if (!make_out_room(link, sizeof(struct init_head) + len, limit_of(type))) {
         link->refused = true;
         return err_set(e, ERR_IO, "the sandbox's init does not read");
@@ -153,10 +178,23 @@ int initlink_queue(struct initlink *link, enum init_type type, uint32_t stream, 
         init_frame_put(link->out + link->out_len, link->out_room - link->out_len, type, stream, payload, len);
     if (!size)
         return err_set(e, ERR_TOO_LARGE, "it does not fit into a frame for the sandbox's init");
-    link->out_len += size;
-    if (flush(link))
+    memmove(link->out + link->out_len, link->out + link->out_len + sent, size - sent);
+    link->out_len += size - sent;
+    if (!link->gathers && flush(link))
         watch_link(link);
     return 0;
+}
+
+void initlink_gather(struct initlink *link)
+{
+    link->gathers = true;
+}
+
+void initlink_send(struct initlink *link)
+{
+    link->gathers = false;
+    if (link->fd >= 0 && flush(link))
+        watch_link(link);
 }
 
 struct initlink_view *initlink_view_of(struct initlink *link)

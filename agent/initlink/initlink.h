@@ -28,6 +28,8 @@
 #define INITLINK_LOST_MS            30000
 #define INITLINK_ACCEPTS_PER_SECOND 20
 #define INITLINK_OUT_MAX            (INIT_START_MAX + (112 << 10))
+/* Bytes of input in a frame: half of the widest window, so that the next one is under way. */
+#define INITLINK_INPUT_MAX 32768
 
 struct initlink;
 
@@ -109,5 +111,13 @@ uint32_t initlink_features(const struct initlink *link);
 
 /* Whether the init answered within INITLINK_UNRESPONSIVE_MS. False without a link. */
 bool initlink_responsive(const struct initlink *link);
+
+/*
+ * Between these two, frames only queue, so that a start and what belongs to it are one write, which the init
+ * reads as one: an init without INIT_FEATURE_HOLD loses output of a process that it starts before it has read
+ * who reads it.
+ */
+void initlink_gather(struct initlink *link);
+void initlink_send(struct initlink *link);
 
 #endif

@@ -116,8 +116,8 @@ int initlink_stdin(struct initlink *link, uint32_t process, const uint8_t *bytes
     if (error || !known)
         return error ? error : err_set(e, ERR_NOT_FOUND, "there is no such process");
     size_t piece = len < known->credit ? len : known->credit;
-    if (piece > INIT_DATA_MAX)
-        piece = INIT_DATA_MAX; /* a larger frame would never fit into what the queue leaves to input */
+    if (piece > INITLINK_INPUT_MAX)
+        piece = INITLINK_INPUT_MAX;
     if (!piece)
         return 0;
     error = initlink_queue(link, INIT_STDIN, process, bytes, piece, e);

@@ -54,8 +54,8 @@ static void chore_do(struct cleanup *cleanup, const char *name, worker_work *wor
  */
 static struct chore chore_done(void *arg)
 {
-    struct chore chore = *(struct chore *)arg;
-    free(arg);
+    struct chore chore;
+    mem_take(&chore, arg, sizeof chore);
     return chore;
 }
 

@@ -82,6 +82,20 @@ static void probe_limits(struct probe *p)
     add(p, "network", true, ENFORCE_NETWORK, "network none has a loopback only", "");
 }
 
+/* The file system of a folder; of one that the first start makes: that of the nearest folder above it. */
+static bool file_system_of(const char *folder, struct statvfs *fs)
+{
+    char at[1024];
+    snprintf(at, sizeof at, "%s", folder);
+    while (statvfs(at, fs)) {
+        char *slash = strrchr(at, '/');
+        if (errno != ENOENT || !slash || !strcmp(at, "/"))
+            return false;
+        slash[slash == at] = 0;
+    }
+    return fs->f_blocks;
+}
+
 static void probe_disk(struct probe *p)
 {
     struct statvfs fs;
@@ -95,7 +109,7 @@ static void probe_disk(struct probe *p)
         : !mkfs ? "mkfs.ext4 is not in PATH"
                 : "each sandbox gets a volume of its own, on a loop device",
         "load the module loop, run the agent as root, install e2fsprogs");
-    bool there = !statvfs(p->conf->state_dir, &fs) && fs.f_blocks;
+    bool there = file_system_of(p->conf->state_dir, &fs);
     unsigned free_percent = there ? (unsigned)(fs.f_bavail * 100 / fs.f_blocks) : 0;
     if (there)
         snprintf(detail, sizeof detail, "%u %% of the file system of %.150s are free", free_percent,

@@ -25,11 +25,11 @@ static void next_turns(struct agent *agent);
 /* The removal goes on. */
 static void go_on(struct taking *t)
 {
-    struct runtime *h = t->runtime;
+    struct runtime *runtime = t->runtime;
     void (*done)(struct runtime *) = t->done;
     timer_stop(&t->timer);
     t->runtime = NULL;
-    done(h);
+    done(runtime);
 }
 
 static void taking_free(struct taking *t)
@@ -64,10 +64,10 @@ static void on_write_late(void *arg)
 /* The container stays until its log is written, so that an agent that is killed in between finds it again. */
 static void keep(struct taking *t)
 {
-    struct runtime *h = t->runtime;
-    h->log_taken = true;
-    timer_start(&t->timer, h->agent->loop, TAKE_WRITE_MS, on_write_late, t);
-    agent_logs_keep(h->agent, &h->id, t->user, &t->tape, on_kept, t);
+    struct runtime *runtime = t->runtime;
+    runtime->log_taken = true;
+    timer_start(&t->timer, runtime->agent->loop, TAKE_WRITE_MS, on_write_late, t);
+    agent_logs_keep(runtime->agent, &runtime->id, t->user, &t->tape, on_kept, t);
 }
 
 /* --- reading --- */
@@ -84,8 +84,8 @@ static void on_record(void *arg, const struct log_record *record)
 static void on_read(void *arg, int code, const struct err *e)
 {
     struct taking *t = arg;
-    struct runtime *h = t->runtime;
-    struct agent *agent = h->agent;
+    struct runtime *runtime = t->runtime;
+    struct agent *agent = runtime->agent;
     if (code == ERR_NODE_TIMEOUT && !t->last) {
         t->last = true;
         log_tape_fini(&t->tape);
@@ -98,12 +98,12 @@ static void on_read(void *arg, int code, const struct err *e)
         taking_free(t);
         return;
     }
-    if (!code && !h->log_dropped) {
+    if (!code && !runtime->log_dropped) {
         keep(t);
     } else {
         if (code && code != ERR_NOT_FOUND && code != ERR_IO)
             lose(t, e->text);
-        h->log_taken = code != ERR_IO;
+        runtime->log_taken = code != ERR_IO;
         go_on(t);
         taking_free(t);
     }
@@ -181,27 +181,28 @@ void agent_take_log_init(struct agent *agent)
                &(struct turns_bounds){.places = TAKE_AT_ONCE, .long_most = 1, .of_user = TAKE_OF_USER});
 }
 
-bool agent_take_log(struct runtime *h, void (*done)(struct runtime *runtime))
+bool agent_take_log(struct runtime *runtime, void (*done)(struct runtime *runtime))
 {
-    struct agent *agent = h->agent;
-    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
-    if (!record || !record->ran || h->log_taken || h->log_dropped || !agent->conf->log_retention_hours)
+    struct agent *agent = runtime->agent;
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &runtime->id);
+    if (!record || !record->ran || runtime->log_taken || runtime->log_dropped ||
+        !agent->conf->log_retention_hours)
         return false;
     struct taking *t = mem_zalloc(sizeof *t);
-    *t = (struct taking){.runtime = h, .done = done};
+    *t = (struct taking){.runtime = runtime, .done = done};
     find_user(t, record);
-    h->taking = t;
+    runtime->taking = t;
     turn_ask(&agent->log_turns, &t->turn, t->user);
     timer_start(&t->timer, agent->loop, TAKE_TURN_MS, on_too_many, t);
     next_turns(agent);
     return true;
 }
 
-void agent_take_log_end(struct runtime *h)
+void agent_take_log_end(struct runtime *runtime)
 {
-    if (!h->taking)
+    if (!runtime->taking)
         return;
-    turn_end(&h->agent->log_turns, &h->taking->turn);
-    taking_free(h->taking);
-    h->taking = NULL;
+    turn_end(&runtime->agent->log_turns, &runtime->taking->turn);
+    taking_free(runtime->taking);
+    runtime->taking = NULL;
 }

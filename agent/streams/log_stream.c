@@ -264,9 +264,9 @@ static void next_turns(struct log_streams *all)
 static bool lives(const struct log_stream *s)
 {
     const struct agent *agent = s->all->agent;
-    const struct runtime *h = agent_runtime_find(s->all->agent, &s->id);
+    const struct runtime *runtime = agent_runtime_find(s->all->agent, &s->id);
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &s->id);
-    return h && !h->removing && record && record->phase < PHASE_REMOVING;
+    return runtime && !runtime->removing && record && record->phase < PHASE_REMOVING;
 }
 
 static void begin_pass(void *arg)
@@ -322,9 +322,9 @@ static void on_dropped(void *arg, int code, const struct err *e)
 
 static void begin_drop(struct log_stream *s)
 {
-    struct runtime *h = agent_runtime_find(s->all->agent, &s->id);
-    if (h)
-        h->log_dropped = true;
+    struct runtime *runtime = agent_runtime_find(s->all->agent, &s->id);
+    if (runtime)
+        runtime->log_dropped = true;
     s->on_disk = true;
     agent_logs_drop(s->all->agent, &s->id, on_dropped, s);
 }

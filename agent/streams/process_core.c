@@ -167,16 +167,18 @@ void process_core_attach(struct process_stream *s, uint64_t from)
 
 void process_core_spawn(struct process_stream *s, const struct init_spawn *spawn)
 {
+    struct initlink *init = s->runtime->init;
     struct err e;
-    s->number = initlink_next_process(s->runtime->init);
-    int rc = initlink_spawn(s->runtime->init, s->number, spawn, &e);
+    initlink_gather(init);
+    s->number = initlink_next_process(init);
+    int rc = initlink_spawn(init, s->number, spawn, &e);
     if (rc) {
         s->number = 0;
         if (rc == ERR_IO)
             (void)err_set(&e, ERR_PROCESS_LIMIT, "the sandbox's init has enough to start for now; ask again");
         process_core_fail(s, &e);
-        return;
-    }
-    if (s->attaches)
+    } else if (s->attaches) {
         process_core_attach(s, INIT_FROM_OLDEST);
+    }
+    initlink_send(init);
 }

@@ -18,9 +18,9 @@ struct process_grace {
     struct timer timer;
 };
 
-static struct process_grace *find(const struct runtime *h, uint32_t number)
+static struct process_grace *find(const struct runtime *runtime, uint32_t number)
 {
-    struct process_grace *g = h->graces;
+    struct process_grace *g = runtime->graces;
     while (g && g->number != number)
         g = g->next;
     return g;
@@ -39,13 +39,15 @@ static void end(struct process_grace *g)
 static void on_over(void *arg)
 {
     struct process_grace *g = arg;
-    struct runtime *h = g->runtime;
+    struct runtime *runtime = g->runtime;
     struct err e;
-    if (!h->init || !initlink_listed(h->init) || initlink_kill_process(h->init, g->number, &e)) {
-        timer_start(&g->timer, h->agent->loop, AGAIN_MS, on_over, g);
+    if (!runtime->init || !initlink_listed(runtime->init) ||
+        initlink_kill_process(runtime->init, g->number, &e)) {
+        timer_start(&g->timer, runtime->agent->loop, AGAIN_MS, on_over, g);
         return;
     }
-    log_info("agent", "sandbox=%s a process is ended: nobody has come to it within its grace", h->id.text);
+    log_info("agent", "sandbox=%s a process is ended: nobody has come to it within its grace",
+             runtime->id.text);
     end(g);
 }
 
@@ -58,22 +60,22 @@ static uint64_t grace_of(const struct initlink_process *process)
     return grace_ms;
 }
 
-void process_grace_check(struct runtime *h, const struct initlink_process *process, bool attended)
+void process_grace_check(struct runtime *runtime, const struct initlink_process *process, bool attended)
 {
-    struct process_grace *g = find(h, process->number);
+    struct process_grace *g = find(runtime, process->number);
     uint64_t grace_ms = attended ? 0 : grace_of(process);
     if (g && !grace_ms)
         end(g);
     if (g || !grace_ms)
         return;
     g = mem_zalloc(sizeof *g);
-    *g = (struct process_grace){.next = h->graces, .runtime = h, .number = process->number};
-    h->graces = g;
-    timer_start(&g->timer, h->agent->loop, grace_ms, on_over, g);
+    *g = (struct process_grace){.next = runtime->graces, .runtime = runtime, .number = process->number};
+    runtime->graces = g;
+    timer_start(&g->timer, runtime->agent->loop, grace_ms, on_over, g);
 }
 
-void process_grace_drop(struct runtime *h)
+void process_grace_drop(struct runtime *runtime)
 {
-    while (h->graces)
-        end(h->graces);
+    while (runtime->graces)
+        end(runtime->graces);
 }

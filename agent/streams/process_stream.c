@@ -179,13 +179,13 @@ static const struct mux_stream_ops mux_ops = {.on_data = on_data, .on_room = on_
 
 /* --- the beginnings --- */
 
-static int check_init(struct runtime *h, struct err *e)
+static int check_init(struct runtime *runtime, struct err *e)
 {
-    if (!h->init || !initlink_ready(h->init))
+    if (!runtime->init || !initlink_ready(runtime->init))
         return err_set(e, ERR_WRONG_STATE, "the sandbox's init does not answer now");
-    if (!(initlink_features(h->init) & INIT_FEATURE_PROCESSES))
+    if (!(initlink_features(runtime->init) & INIT_FEATURE_PROCESSES))
         return err_set(e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
-    if (!initlink_listed(h->init))
+    if (!initlink_listed(runtime->init))
         return err_set(e, ERR_WRONG_STATE, "the sandbox's init does not answer now");
     return 0;
 }
@@ -258,16 +258,16 @@ static void begin_on_process(struct process_stream *s, const struct stream_open 
     }
 }
 
-void process_stream_begin(struct runtime *h, struct mux_stream *mux, const struct stream_open *open)
+void process_stream_begin(struct runtime *runtime, struct mux_stream *mux, const struct stream_open *open)
 {
     struct process_stream *s = mem_zalloc(sizeof *s);
     struct err e;
-    *s = (struct process_stream){.next = h->streams, .runtime = h, .mux = mux, .op = open->op};
-    h->streams = s;
+    *s = (struct process_stream){.next = runtime->streams, .runtime = runtime, .mux = mux, .op = open->op};
+    runtime->streams = s;
     if (open->op == STREAM_START || open->op == STREAM_FILE)
-        guard_streamed(&h->guard);
+        guard_streamed(&runtime->guard);
     mux_serve(mux, &mux_ops, s);
-    if (check_init(h, &e))
+    if (check_init(runtime, &e))
         process_core_fail(s, &e);
     else if (open->op == STREAM_START)
         begin_start(s, &open->start);
@@ -328,9 +328,9 @@ static void on_process_told(struct process_stream *s, const struct initlink_proc
         act_stream_ended(s);
 }
 
-static bool has_stream(const struct runtime *h, uint32_t number)
+static bool has_stream(const struct runtime *runtime, uint32_t number)
 {
-    for (const struct process_stream *s = h->streams; s; s = s->next) {
+    for (const struct process_stream *s = runtime->streams; s; s = s->next) {
         if (s->number == number && (s->op == STREAM_START || process_core_has_helper(s)))
             return true;
     }
@@ -339,17 +339,19 @@ static bool has_stream(const struct runtime *h, uint32_t number)
 
 /* A command belongs to its stream, which may have been lost while its init was not linked: with the agent
  * itself, or the controller. */
-static void kill_commands_without_stream(struct runtime *h)
+static void kill_commands_without_stream(struct runtime *runtime)
 {
     const struct initlink_process *all[INITLINK_PROCESSES_MAX];
-    size_t count = initlink_processes(h->init, all, INITLINK_PROCESSES_MAX);
+    size_t count = initlink_processes(runtime->init, all, INITLINK_PROCESSES_MAX);
     struct err e;
     for (size_t i = 0; i < count; i++) {
         const struct init_process *told = &all[i]->told;
-        if (!(told->flags & INIT_PROCESS_EXEC) || told->state == INIT_ENDED || has_stream(h, all[i]->number))
+        if (!(told->flags & INIT_PROCESS_EXEC) || told->state == INIT_ENDED ||
+            has_stream(runtime, all[i]->number))
             continue;
-        if (initlink_kill_process(h->init, all[i]->number, &e))
-            log_warn("agent", "sandbox=%s a command whose caller is gone lives on: %s", h->id.text, e.text);
+        if (initlink_kill_process(runtime->init, all[i]->number, &e))
+            log_warn("agent", "sandbox=%s a command whose caller is gone lives on: %s", runtime->id.text,
+                     e.text);
     }
 }
 
@@ -387,25 +389,25 @@ static void on_listed(struct process_stream *s)
 }
 
 /* A process without a stream may be one that nobody is attached to: after a restart of the agent, all are. */
-static void check_graces(struct runtime *h, const struct initlink_update *update)
+static void check_graces(struct runtime *runtime, const struct initlink_update *update)
 {
-    if (update->kind == INITLINK_PROCESS_TOLD && initlink_listed(h->init))
-        process_core_check_grace(h, update->process.number);
+    if (update->kind == INITLINK_PROCESS_TOLD && initlink_listed(runtime->init))
+        process_core_check_grace(runtime, update->process.number);
     if (update->kind != INITLINK_LISTED)
         return;
     const struct initlink_process *all[INITLINK_PROCESSES_MAX];
-    size_t count = initlink_processes(h->init, all, INITLINK_PROCESSES_MAX);
+    size_t count = initlink_processes(runtime->init, all, INITLINK_PROCESSES_MAX);
     for (size_t i = 0; i < count; i++)
-        process_grace_check(h, all[i], process_core_is_attended(h, all[i]->number));
+        process_grace_check(runtime, all[i], process_core_is_attended(runtime, all[i]->number));
 }
 
-static void on_update(struct runtime *h, const struct initlink_update *update)
+static void on_update(struct runtime *runtime, const struct initlink_update *update)
 {
     struct process_stream *s, *next;
     if (update->kind == INITLINK_LISTED)
-        kill_commands_without_stream(h);
-    check_graces(h, update);
-    for (s = h->streams; s; s = next) {
+        kill_commands_without_stream(runtime);
+    check_graces(runtime, update);
+    for (s = runtime->streams; s; s = next) {
         next = s->next;
         bool process = s->number && s->number == update->process.number;
         bool attachment = s->attachment && s->attachment == update->attachment.number;
@@ -425,18 +427,18 @@ static void on_update(struct runtime *h, const struct initlink_update *update)
 }
 
 /* What the init was to be told of commands whose streams ended meanwhile may have been refused. */
-static void on_writable(struct runtime *h)
+static void on_writable(struct runtime *runtime)
 {
-    if (initlink_listed(h->init))
-        kill_commands_without_stream(h);
-    process_streams_go_on(h);
+    if (initlink_listed(runtime->init))
+        kill_commands_without_stream(runtime);
+    process_streams_go_on(runtime);
 }
 
 /* The others go on when there is a link again. Of a file or a port, nobody could tell what has arrived. */
-static void on_unlinked(struct runtime *h)
+static void on_unlinked(struct runtime *runtime)
 {
     struct process_stream *s, *next;
-    for (s = h->streams; s; s = next) {
+    for (s = runtime->streams; s; s = next) {
         next = s->next;
         s->attachment = 0;
         if (process_core_has_helper(s))
@@ -445,31 +447,31 @@ static void on_unlinked(struct runtime *h)
 }
 
 /* The sandbox is removed: its reason the controller knows. */
-static void on_drop(struct runtime *h)
+static void on_drop(struct runtime *runtime)
 {
-    while (h->streams)
-        process_core_finish(h->streams, ERR_CANCELLED, "the sandbox has ended");
-    process_grace_drop(h);
-    stream_yield_begin(h->agent->stream_yield);
+    while (runtime->streams)
+        process_core_finish(runtime->streams, ERR_CANCELLED, "the sandbox has ended");
+    process_grace_drop(runtime);
+    stream_yield_begin(runtime->agent->stream_yield);
 }
 
 const struct init_follower process_stream_follower = {
     .on_update = on_update, .on_writable = on_writable, .on_unlinked = on_unlinked, .on_drop = on_drop};
 
-void process_streams_go_on(struct runtime *h)
+void process_streams_go_on(struct runtime *runtime)
 {
     struct process_stream *s, *next;
-    for (s = h->streams; s; s = next) {
+    for (s = runtime->streams; s; s = next) {
         next = s->next;
         process_core_give_credit(s);
         process_input_go_on(s);
     }
 }
 
-void process_streams_cut(struct runtime *h)
+void process_streams_cut(struct runtime *runtime)
 {
-    while (h->streams) {
-        process_core_leave_init(h->streams);
-        process_core_forget(h->streams);
+    while (runtime->streams) {
+        process_core_leave_init(runtime->streams);
+        process_core_forget(runtime->streams);
     }
 }

@@ -44,9 +44,9 @@ static void begin(void *arg);
 
 static void close_it(struct stream_link *link)
 {
-    struct runtime *h, *next;
-    HASH_ITER(hh, link->agent->runtimes, h, next)
-    process_streams_cut(h);
+    struct runtime *runtime, *next;
+    HASH_ITER(hh, link->agent->runtimes, runtime, next)
+    process_streams_cut(runtime);
     log_streams_cut(link->agent->log_streams);
     image_streams_cut(link->agent->image_streams);
     dial_cancel(link->dial);
@@ -122,9 +122,9 @@ static void on_open(void *owner, struct mux_stream *stream, const uint8_t *bytes
 static void on_drained(void *owner)
 {
     struct stream_link *link = owner;
-    struct runtime *h, *next;
-    HASH_ITER(hh, link->agent->runtimes, h, next)
-    process_streams_go_on(h);
+    struct runtime *runtime, *next;
+    HASH_ITER(hh, link->agent->runtimes, runtime, next)
+    process_streams_go_on(runtime);
     log_streams_go_on(link->agent->log_streams);
     image_streams_go_on(link->agent->image_streams);
 }
@@ -204,13 +204,13 @@ void stream_link_free(struct stream_link *link)
 {
     if (!link)
         return;
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     link->agent->follower = NULL;
     stream_yield_free(link->agent->stream_yield);
     link->agent->stream_yield = NULL;
     close_it(link);
-    HASH_ITER(hh, link->agent->runtimes, h, next)
-    process_grace_drop(h);
+    HASH_ITER(hh, link->agent->runtimes, runtime, next)
+    process_grace_drop(runtime);
     free(link->url);
     free(link);
 }

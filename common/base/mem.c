@@ -32,6 +32,12 @@ void *mem_dup(const void *p, size_t size)
     return copy;
 }
 
+void mem_take(void *out, void *p, size_t size)
+{
+    memcpy(out, p, size);
+    free(p);
+}
+
 void mem_free_ptr(void *p)
 {
     void **slot = p;

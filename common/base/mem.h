@@ -19,6 +19,9 @@ char *mem_strdup(const char *s);
 /* Returns a copy of size bytes, followed by a NUL. The caller frees it. */
 void *mem_dup(const void *p, size_t size);
 
+/* Moves what mem_dup made to *out: copies it there, and frees it. */
+void mem_take(void *out, void *p, size_t size);
+
 /* Frees *p and sets it to NULL; for the cleanup attribute on any pointer type. */
 void mem_free_ptr(void *p);
 

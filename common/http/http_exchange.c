@@ -1,7 +1,9 @@
 /* A request as its owner sees it: what it says, and what the owner does with it. */
 #include "common/http/http_stream_int.h"
 
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 bool http_has_body(const struct http_exchange *x)
 {
@@ -167,6 +169,14 @@ bool http_stream_is_head(const struct http_exchange *x)
 size_t http_stream_waiting(const struct http_exchange *x)
 {
     return x->connection ? evbuffer_get_length(bufferevent_get_output(x->connection->io)) : 0;
+}
+
+size_t http_stream_unsent(const struct http_exchange *x)
+{
+    int queued = 0;
+    if (x->connection && ioctl(bufferevent_getfd(x->connection->io), SIOCOUTQ, &queued))
+        queued = 0;
+    return http_stream_waiting(x) + (size_t)queued;
 }
 
 void http_stream_hold(struct http_exchange *x, size_t bytes)

@@ -92,6 +92,10 @@ bool http_stream_is_head(const struct http_exchange *x);
 /* The number of written bytes that the connection has not taken. */
 size_t http_stream_waiting(const struct http_exchange *x);
 
+/* The number of written bytes that have not arrived at the client's host: also those that the kernel sends,
+ * and would lose with the connection. */
+size_t http_stream_unsent(const struct http_exchange *x);
+
 /* The owner keeps so many bytes for this stream, from now on: they are charged to the connection. */
 void http_stream_hold(struct http_exchange *x, size_t bytes);
 

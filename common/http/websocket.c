@@ -345,6 +345,11 @@ bool websocket_has_room(const struct websocket *ws)
     return !ws->full;
 }
 
+size_t websocket_unsent(const struct websocket *ws)
+{
+    return http_stream_unsent(ws->x);
+}
+
 void websocket_close(struct websocket *ws, unsigned code, const char *reason)
 {
     ws->ops = NULL;

@@ -78,6 +78,9 @@ bool websocket_write(struct websocket *ws, bool text, const void *bytes, size_t 
 /* Whether a write would return true. */
 bool websocket_has_room(const struct websocket *ws);
 
+/* How many of the bytes that were written have not arrived at the client's host. */
+size_t websocket_unsent(const struct websocket *ws);
+
 /* The owner keeps so many bytes of messages, from now on: they are charged to the connection. */
 void websocket_keep(struct websocket *ws, size_t bytes);
 

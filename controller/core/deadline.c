@@ -55,26 +55,10 @@ static bool is_wrong(const struct sandbox_entry *s, int64_t row_ms, int64_t coun
     return row_ms >= counted_ms + SAME_MS || row_ms <= counted_ms - (int64_t)s->late_ms - SAME_MS;
 }
 
-/* The first reading of the row since its expiry was unsure. True where the deadline came nearer. */
-static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, int64_t offset_ms)
-{
-    uint64_t was = s->deadline_ms;
-    int64_t counted_ms = (int64_t)was + offset_ms;
-    if (s->given && is_wrong(s, row->expires_ms, counted_ms)) {
-        s->row_ms = row->expires_ms;
-        s->expires_ms = counted_ms;
-        s->late_ms = 0;
-        return false;
-    }
-    take(s, now, row, false);
-    return s->deadline_ms < was;
-}
-
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, int64_t offset_ms)
+/* By a more exact answer: the deadline comes nearer by the uncertainty of the one before, never by more. */
+static bool correct(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row)
 {
     uint64_t said = now + row->desired.remaining_ms;
-    if (deadline_is_unsure(s) && row->expires_ms)
-        return make_sure(s, now, row, offset_ms);
     if (row->waited_ms >= s->late_ms)
         return false;
     bool nearer = said < s->deadline_ms;
@@ -82,6 +66,33 @@ bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbo
         s->deadline_ms = said + s->late_ms < s->deadline_ms ? s->deadline_ms - s->late_ms : said;
     s->late_ms = row->waited_ms;
     return nearer;
+}
+
+/*
+ * The first reading of the row since its expiry was unsure. Where deadline_ms is certain, it stays, and the
+ * row has to follow if it differs: what the row says to remain may be of a clock that was set since, which
+ * the controller has not seen yet.
+ */
+static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, int64_t offset_ms)
+{
+    uint64_t was = s->deadline_ms;
+    int64_t counted_ms = (int64_t)was + offset_ms;
+    if (!s->given) {
+        take(s, now, row, false);
+        return s->deadline_ms < was;
+    }
+    bool wrong = is_wrong(s, row->expires_ms, counted_ms);
+    s->row_ms = row->expires_ms;
+    s->expires_ms = wrong ? counted_ms : row->expires_ms;
+    if (wrong)
+        s->late_ms = 0;
+    return !wrong && correct(s, now, row);
+}
+
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, int64_t offset_ms)
+{
+    return deadline_is_unsure(s) && row->expires_ms ? make_sure(s, now, row, offset_ms)
+                                                    : correct(s, now, row);
 }
 
 bool deadline_is_the_nodes(const struct sandbox_entry *s, uint64_t now)

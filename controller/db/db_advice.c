@@ -19,20 +19,6 @@ struct asking {
     void *arg;
 };
 
-static struct asking *asking_new(void *arg)
-{
-    struct asking *a = mem_zalloc(sizeof *a);
-    a->arg = arg;
-    return a;
-}
-
-static struct asking taken(void *arg)
-{
-    struct asking a = *(struct asking *)arg;
-    free(arg);
-    return a;
-}
-
 enum {
     ROW_RULE,
     ROW_SUBJECT_KIND,
@@ -60,7 +46,8 @@ static struct advice_row row_of(const PGresult *r, int n)
 
 static void on_stored(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct advice_row *rows = mem_zalloc((count + 1) * sizeof *rows);
     for (size_t i = 0; i < count; i++)
@@ -75,9 +62,8 @@ void db_advice_stored(struct db_pool *pool, db_advice_stored_cb *cb, void *arg)
                                         "select rule, subject_kind, subject, state, hidden, weight_then, "
                                         "severity_then, state_ms, room from recommendations_stored()",
                                         0, .class = DB_READ};
-    struct asking *a = asking_new(arg);
-    a->stored = cb;
-    db_query(pool, &stmt, NULL, on_stored, a);
+    struct asking a = {.stored = cb, .arg = arg};
+    db_query(pool, &stmt, NULL, on_stored, mem_dup(&a, sizeof a));
 }
 
 static void put_finding(struct json_text *t, const struct advice_finding *f)
@@ -124,7 +110,8 @@ void db_advice_apply(struct db_pool *pool, const struct advice_change *changes, 
 
 static void on_counts(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     struct db_advice_counts counts = {{0}};
     for (int i = 0; !code && i < PQntuples(r); i++) {
         for (int k = 0; k < ADVICE_KINDS; k++) {
@@ -139,9 +126,8 @@ void db_advice_counts(struct db_pool *pool, db_advice_counts_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {
         "recommendation_counts", "select kind, many from recommendation_counts()", 0, .class = DB_READ};
-    struct asking *a = asking_new(arg);
-    a->counts = cb;
-    db_query(pool, &stmt, NULL, on_counts, a);
+    struct asking a = {.counts = cb, .arg = arg};
+    db_query(pool, &stmt, NULL, on_counts, mem_dup(&a, sizeof a));
 }
 
 /* --- administrators --- */

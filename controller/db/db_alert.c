@@ -21,20 +21,6 @@ struct asking {
     void *arg;
 };
 
-static struct asking *asking_new(void *arg)
-{
-    struct asking *a = mem_zalloc(sizeof *a);
-    a->arg = arg;
-    return a;
-}
-
-static struct asking taken(void *arg)
-{
-    struct asking a = *(struct asking *)arg;
-    free(arg);
-    return a;
-}
-
 static bool truth(const PGresult *r, int row, int column)
 {
     return PQgetvalue(r, row, column)[0] == 't';
@@ -74,7 +60,8 @@ static struct db_alert_rule rule_of(const PGresult *r, int row)
 
 static void on_rules(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct db_alert_rule *rules = mem_zalloc((count + 1) * sizeof *rules);
     for (size_t i = 0; i < count; i++)
@@ -90,9 +77,8 @@ void db_alert_rules(struct db_pool *pool, db_alert_rules_cb *cb, void *arg)
                                         "hold_seconds, clear_seconds, window_seconds, interval_seconds from "
                                         "alert_watched_rules()",
                                         0, .class = DB_READ};
-    struct asking *a = asking_new(arg);
-    a->rules = cb;
-    db_query(pool, &stmt, NULL, on_rules, a);
+    struct asking a = {.rules = cb, .arg = arg};
+    db_query(pool, &stmt, NULL, on_rules, mem_dup(&a, sizeof a));
 }
 
 /* --- evaluation --- */
@@ -140,7 +126,8 @@ static struct alert_row row_of(const struct alert_rule *rule, const PGresult *r,
 
 static void on_look(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct alert_row *rows = mem_zalloc((count + 1) * sizeof *rows);
     struct db_alert_subject *subjects = mem_zalloc((count + 1) * sizeof *subjects);
@@ -165,11 +152,9 @@ void db_alert_look(struct db_pool *pool, const struct db_alert_rule *rule, const
         "select subject_kind, subject, state, held_ms, cleared_ms, told, silenced, reading, value, problem, "
         "detail, room from alert_look($1, $2)",
         2, .class = DB_READ};
-    struct asking *a = asking_new(arg);
+    struct asking a = {.look = cb, .rule = rule->rule, .arg = arg};
     const char *params[] = {rule->name, given};
-    a->look = cb;
-    a->rule = rule->rule;
-    db_query(pool, &stmt, params, on_look, a);
+    db_query(pool, &stmt, params, on_look, mem_dup(&a, sizeof a));
 }
 
 static bool is_open(enum alert_state state)
@@ -236,7 +221,8 @@ static uint64_t *count_of(struct db_alert_counts *counts, const char *state, con
 
 static void on_counts(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     struct db_alert_counts counts = {{0}};
     for (int i = 0; !code && i < PQntuples(r); i++) {
         uint64_t *count = count_of(&counts, PQgetvalue(r, i, 0), PQgetvalue(r, i, 1));
@@ -250,9 +236,8 @@ void db_alert_counts(struct db_pool *pool, db_alert_counts_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"alert_counts", "select state, severity, alerts from alert_counts()",
                                         0, .class = DB_READ};
-    struct asking *a = asking_new(arg);
-    a->counts = cb;
-    db_query(pool, &stmt, NULL, on_counts, a);
+    struct asking a = {.counts = cb, .arg = arg};
+    db_query(pool, &stmt, NULL, on_counts, mem_dup(&a, sizeof a));
 }
 
 /* --- administrators --- */

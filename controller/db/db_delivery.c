@@ -19,36 +19,21 @@ struct asking {
     void *arg;
 };
 
-static struct asking *asking_new(void *arg)
-{
-    struct asking *a = mem_zalloc(sizeof *a);
-    a->arg = arg;
-    return a;
-}
-
-static struct asking taken(void *arg)
-{
-    struct asking a = *(struct asking *)arg;
-    free(arg);
-    return a;
-}
-
 static void on_made(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
-    a.made(a.arg, code, e, !code && db_cell_num(r, 0, 0) >= a.most);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
+    a.made(a.arg, code, e, !code && db_cell_num(r, 0, 0) >= a.most, !code && db_cell_num(r, 0, 1));
 }
 
 void db_delivery_make(struct db_pool *pool, unsigned most, db_delivery_made_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"make_deliveries", "select seen from make_deliveries($1)", 1};
-    struct asking *a = asking_new(arg);
+    static const struct db_stmt stmt = {"make_deliveries", "select seen, made from make_deliveries($1)", 1};
+    struct asking a = {.made = cb, .most = most, .arg = arg};
     char text[16];
     const char *params[] = {text};
-    a->made = cb;
-    a->most = most;
     snprintf(text, sizeof text, "%u", most);
-    db_query(pool, &stmt, params, on_made, a);
+    db_query(pool, &stmt, params, on_made, mem_dup(&a, sizeof a));
 }
 
 enum {
@@ -83,7 +68,8 @@ static struct db_delivery delivery_of(const PGresult *r, int row)
 
 static void on_due(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct db_delivery *due = mem_zalloc((count + 1) * sizeof *due);
     for (size_t i = 0; i < count; i++)
@@ -111,15 +97,14 @@ void db_delivery_due(struct db_pool *pool, const struct db_delivery_key *busy, s
                                         "secret, secret_key, old_secret, sandbox_id from "
                                         "due_deliveries($1, $2, $3)",
                                         3};
-    struct asking *a = asking_new(arg);
+    struct asking a = {.due = cb, .arg = arg};
     struct json_text text = {0};
     char limit[16], each[16];
-    a->due = cb;
     put_busy(&text, busy, busy_count);
     snprintf(limit, sizeof limit, "%u", most);
     snprintf(each, sizeof each, "%d", WEBHOOK_TURNS_OF_WEBHOOK);
     const char *params[] = {text.text.data, limit, each};
-    db_query(pool, &stmt, params, on_due, a);
+    db_query(pool, &stmt, params, on_due, mem_dup(&a, sizeof a));
     json_text_fini(&text);
 }
 
@@ -161,7 +146,8 @@ void db_delivery_reseal(struct db_pool *pool, const struct db_delivery *d, const
 
 static void on_waiting(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct asking a = taken(arg);
+    struct asking a;
+    mem_take(&a, arg, sizeof a);
     a.waiting(a.arg, code, e, code ? 0 : db_cell_num(r, 0, 0), code ? 0 : db_cell_num(r, 0, 1));
 }
 
@@ -169,7 +155,6 @@ void db_delivery_waiting(struct db_pool *pool, db_delivery_waiting_cb *cb, void 
 {
     static const struct db_stmt stmt = {"deliveries_waiting",
                                         "select waiting, oldest_seconds from deliveries_waiting()", 0};
-    struct asking *a = asking_new(arg);
-    a->waiting = cb;
-    db_query(pool, &stmt, NULL, on_waiting, a);
+    struct asking a = {.waiting = cb, .arg = arg};
+    db_query(pool, &stmt, NULL, on_waiting, mem_dup(&a, sizeof a));
 }

@@ -6,8 +6,9 @@
 #include "controller/core/webhook_turns.h"
 #include "controller/db/db_pool.h"
 
-/* Makes the deliveries of the next events, at most `most` of these. more: there may be further ones. */
-typedef void db_delivery_made_cb(void *arg, int code, const struct err *e, bool more);
+/* Makes the deliveries of the next events, at most `most` of these. more: there may be further events; any: a
+ * delivery was made. */
+typedef void db_delivery_made_cb(void *arg, int code, const struct err *e, bool more, bool any);
 void db_delivery_make(struct db_pool *pool, unsigned most, db_delivery_made_cb *cb, void *arg);
 
 struct db_delivery_key {

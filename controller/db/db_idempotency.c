@@ -18,10 +18,10 @@ enum { OUTCOME, STATUS, BODY, SANDBOX };
 
 static void on_found(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct finding f = *(struct finding *)arg;
+    struct finding f;
     struct db_admit_result result = {.outcome = DB_ADMIT_MISMATCH};
     const char *outcome = code ? NULL : db_cell(r, 0, OUTCOME);
-    free(arg);
+    mem_take(&f, arg, sizeof f);
     if (outcome && !strcmp(outcome, "replay"))
         result = (struct db_admit_result){.outcome = DB_ADMIT_REPLAY,
                                           .status = (int)db_cell_num(r, 0, STATUS),
@@ -36,13 +36,12 @@ void db_idempotency_find(struct db_pool *pool, const char *key_id, const char *i
     static const struct db_stmt stmt = {
         "idempotency_find", "select * from idempotency_find($1, 'POST /sandbox', $2, decode($3, 'hex'))", 3,
         .class = DB_READ};
-    struct finding *f = mem_zalloc(sizeof *f);
+    struct finding f = {cb, arg};
     char hex[65];
     const char *params[] = {key_id, idempotency_key, hex};
     for (int i = 0; i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", body_sha256[i]);
-    *f = (struct finding){cb, arg};
-    db_query(pool, &stmt, params, on_found, f);
+    db_query(pool, &stmt, params, on_found, mem_dup(&f, sizeof f));
 }
 
 void db_idempotency_answer(struct db_pool *pool, const char *sandbox_id, int status, const char *body)

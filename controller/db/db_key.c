@@ -75,10 +75,10 @@ static void fill(struct db_key *key, const PGresult *r)
 
 static void on_found(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct finding f = *(struct finding *)arg;
+    struct finding f;
     struct db_key key = {0};
     struct err none;
-    free(arg);
+    mem_take(&f, arg, sizeof f);
     if (!code && PQntuples(r) == 0) {
         code = err_set(&none, ERR_UNAUTHENTICATED, "The API key is not valid");
         e = &none;
@@ -96,10 +96,9 @@ void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *
         "violation_levels(violations), tier_limits, overrides, warm_starts from find_key($1) join tiers on "
         "name = tier",
         1, .class = DB_KEY};
-    struct finding *f = mem_zalloc(sizeof *f);
+    struct finding f = {cb, arg};
     const char *params[] = {prefix};
-    *f = (struct finding){cb, arg};
-    db_query(pool, &stmt, params, on_found, f);
+    db_query(pool, &stmt, params, on_found, mem_dup(&f, sizeof f));
 }
 
 /* --- keys that are in use --- */
@@ -111,10 +110,10 @@ struct reading {
 
 static void on_keys(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct reading reading = *(struct reading *)arg;
+    struct reading reading;
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct key_status *status = mem_zalloc((count + 1) * sizeof *status);
-    free(arg);
+    mem_take(&reading, arg, sizeof reading);
     for (size_t i = 0; i < count; i++) {
         int row = (int)i;
         snprintf(status[i].id, sizeof status[i].id, "%s", PQgetvalue(r, row, 0));

@@ -18,8 +18,8 @@ struct making {
 
 static void on_made(void *arg, int code, const struct err *e, const char *json, bool repeated)
 {
-    struct making making = *(struct making *)arg;
-    free(arg);
+    struct making making;
+    mem_take(&making, arg, sizeof making);
     making.cb(making.arg, code, e, json, !code && !repeated);
 }
 
@@ -112,10 +112,10 @@ static bool fill(struct db_port *port, const PGresult *r)
 
 static void on_found(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct finding f = *(struct finding *)arg;
+    struct finding f;
     struct db_port port = {.port = 0};
     struct err none;
-    free(arg);
+    mem_take(&f, arg, sizeof f);
     if (!code && (PQntuples(r) == 0 || !fill(&port, r))) {
         code = err_set(&none, ERR_NOT_FOUND, "There is no such port");
         e = &none;
@@ -130,11 +130,10 @@ void db_port_find(struct db_pool *pool, const uint8_t sha256[32], db_port_cb *cb
         "select id, sandbox_id, port, user_id, key_id, key_prefix, admin, scopes, needs_admin, remaining_ms, "
         "key_remaining_ms from find_port($1)",
         1, .class = DB_KEY};
-    struct finding *f = mem_zalloc(sizeof *f);
+    struct finding f = {cb, arg};
     char hex[65];
     const char *params[] = {hex};
-    *f = (struct finding){cb, arg};
     for (int i = 0; i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", sha256[i]);
-    db_query(pool, &stmt, params, on_found, f);
+    db_query(pool, &stmt, params, on_found, mem_dup(&f, sizeof f));
 }

@@ -30,6 +30,14 @@ static struct change *change_new(struct leader *leader, const struct db_actor *a
     return change;
 }
 
+/* Whether a later change was answered before: its row, not this one, says how the sandbox is to be. */
+static bool is_older(const struct leader *leader, const struct sandbox_row *row)
+{
+    struct cluster_state_view view;
+    return cluster_state_find(leader->cluster, &row->desired.id, &view) &&
+           view.generation > row->desired.generation;
+}
+
 static void on_changed(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct change *change = arg;
@@ -43,7 +51,8 @@ static void on_changed(void *arg, int code, const struct err *e, const struct sa
         leader_trace_note(leader, &now.desired, &change->trace);
         cluster_state_desired(leader->cluster, loop_now_ms(), &now, leader_effects(leader->engine));
         struct row_change told = {row->desired.id, row->state, true, row->desired.state, row->json};
-        changes_tell_row(&leader->changes, &told);
+        if (!is_older(leader, row))
+            changes_tell_row(&leader->changes, &told);
     }
     change->cb(change->arg, code, e, row);
     free(change);

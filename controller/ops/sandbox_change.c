@@ -84,6 +84,17 @@ static bool overtaken(const struct change_call *p)
     return find_view(p, &view) && view.desired != p->desired;
 }
 
+static void fail_overtaken(const struct change_call *p)
+{
+    ops_fail(p->call, ERR_CONFLICT,
+             "another change of the sandbox was requested before this one was carried out");
+}
+
+static void fail_ended(const struct change_call *p)
+{
+    ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before the change was carried out");
+}
+
 static void answer_done(struct change_call *p, const char *json)
 {
     if (!p->goes_on) {
@@ -120,13 +131,49 @@ static void on_settled(void *arg, bool reached, enum sandbox_state state, const 
     else if (reached && state == state_of(p->desired))
         answer_done(p, json);
     else if (reached && sandbox_state_terminal(state))
-        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before the change was carried out");
+        fail_ended(p);
     else if (overtaken(p))
-        ops_fail(p->call, ERR_CONFLICT,
-                 "another change of the sandbox was requested before this one was carried out");
+        fail_overtaken(p);
     else if (!ops_fail_unwritten(p->controller, p->call, "the change is requested"))
         answer_not_yet(p);
     change_call_free(p);
+}
+
+/* The change was carried out before its answer came. */
+static void on_done_before(void *arg, int code, const struct err *e, const char *json)
+{
+    struct change_call *p = arg;
+    key_use_end(&p->use);
+    if (!p->call)
+        ; /* answered already */
+    else if (code)
+        api_answer_err(p->call, e);
+    else
+        answer_done(p, json);
+    change_call_free(p);
+}
+
+/*
+ * Answers of the database come in no order: what is told only once, to those that wait by then, may be over.
+ * True where nothing is left to wait for.
+ */
+static bool settled_before(struct change_call *p, const struct sandbox_row *row)
+{
+    struct cluster_state_view view;
+    if (!leader_state(p->controller->leader))
+        return false;
+    if (!find_view(p, &view)) {
+        fail_ended(p);
+    } else if (view.generation > row->desired.generation && view.desired != p->desired) {
+        fail_overtaken(p);
+    } else if (view.state == state_of(p->desired)) {
+        db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), on_done_before, p);
+        return true;
+    } else {
+        return false;
+    }
+    change_call_free(p);
+    return true;
 }
 
 static void on_desired(void *arg, int code, const struct err *e, const struct sandbox_row *row)
@@ -143,6 +190,8 @@ static void on_desired(void *arg, int code, const struct err *e, const struct sa
         answer_done(p, row->json);
     } else {
         bool waits = p->goes_on || !p->call->respond_async;
+        if (waits && settled_before(p, row))
+            return;
         if (waits && node_in_session(p) &&
             waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_DESIRED, state_of(p->desired),
                         SETTLE_WAIT_MS, on_settled, p))

@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "controller/db/db_template.h"
+#include "controller/ops/path_segment.h"
 #include "controller/ops/sandbox_body.h"
 #include "controller/ops/template_merge.h"
 #include "proto/node_codec.h"
@@ -16,6 +17,7 @@
 
 struct named {
     struct db_template_name which;
+    char name[API_PARAM_MAX + 1]; /* decoded: clients may write '@' as %40 */
     char user[256];
 };
 
@@ -31,7 +33,9 @@ static enum db_template_kind kind_of(const struct api_call *call, enum db_templa
 static void name(struct api_call *call, enum db_template_kind unsaid, struct named *out)
 {
     bool other = !ops_owner(call) && http_query_get(call->exchange, "user", out->user, sizeof out->user);
-    out->which = (struct db_template_name){.name = call->param[0],
+    if (!path_segment_decode(call->param[0], out->name, sizeof out->name))
+        out->name[0] = 0; /* nothing is called so */
+    out->which = (struct db_template_name){.name = out->name,
                                            .user_id = call->caller.user_id,
                                            .user = other ? out->user : NULL,
                                            .kind = kind_of(call, unsaid)};
@@ -199,9 +203,13 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_te
         on_changed(o, code, e, NULL);
         return;
     }
+    name(o->call, DB_TEMPLATE_OWN, &named);
+    if (!may_be_warm(o->call, r, named.which.kind)) {
+        free(o);
+        return;
+    }
     struct db_actor actor = ops_actor(o->call);
     json_t *before = json_loads(t->body, 0, NULL);
-    name(o->call, DB_TEMPLATE_OWN, &named);
     code = say(o->controller, &named.which, template_change(before, r->body), r, &s, &why);
     json_decref(before);
     if (code)
@@ -217,7 +225,7 @@ void ops_template_patch(void *owner, struct api_call *call)
     struct controller *c = owner;
     struct named named;
     name(call, DB_TEMPLATE_OWN, &named);
-    if (!may_change(call, named.which.kind) || !may_be_warm(call, call->request, named.which.kind))
+    if (!may_change(call, named.which.kind))
         return;
     if (strchr(named.which.name, '@'))
         ops_fail(call, ERR_INVALID, "A version never changes; a change of the template makes the next one");

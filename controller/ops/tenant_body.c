@@ -89,19 +89,9 @@ static const struct field key_patch[] = {
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &field_rule_time, false, true, NULL},
 };
 
+/* A change takes all but the first. */
 static const struct field tier[] = {
     {"name", FIELD_TEXT, 1, 32, NULL, &tier_rule, true, false, NULL},
-    TIER_LIMIT("max_sandboxes", 0, 1000000),
-    TIER_LIMIT("max_key_sandboxes", 0, 1000000),
-#define LIMIT(KIND, name, UNIT, least, most, ...) TIER_LIMIT(#name, least, most),
-#define LIMIT_TIME(KIND, name, least, most)       TIER_LIMIT(#name, least, most),
-#include "common/model/limit.def"
-    {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
-    TIER_IMAGES,
-    TIER_VIOLATIONS,
-};
-
-static const struct field tier_patch[] = {
     TIER_LIMIT("max_sandboxes", 0, 1000000),
     TIER_LIMIT("max_key_sandboxes", 0, 1000000),
 #define LIMIT(KIND, name, UNIT, least, most, ...) TIER_LIMIT(#name, least, most),
@@ -117,4 +107,4 @@ const struct api_body user_patch_body = {.fields = {user_patch, ARRAY_LEN(user_p
 const struct api_body key_body = {.fields = {key, ARRAY_LEN(key)}};
 const struct api_body key_patch_body = {.fields = {key_patch, ARRAY_LEN(key_patch)}};
 const struct api_body tier_body = {.fields = {tier, ARRAY_LEN(tier)}};
-const struct api_body tier_patch_body = {.fields = {tier_patch, ARRAY_LEN(tier_patch)}};
+const struct api_body tier_patch_body = {.fields = {tier + 1, ARRAY_LEN(tier) - 1}};

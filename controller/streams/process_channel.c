@@ -6,14 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * What a client has not got when its connection breaks, it comes back for, and the init keeps 128 KiB for it:
+ * the window of the stream is 64 KiB, and so much may be on its way from here besides.
+ */
+#define AHEAD_MAX   49152
+#define GRANT_LEAST 4096
+#define LOOK_MIN_MS 5 /* nothing tells what has arrived */
+#define LOOK_MAX_MS 100
+
 struct process_channel {
+    struct loop *loop;
     struct hub_stream *stream; /* NULL: over */
     struct websocket *ws;      /* NULL: not carried yet */
     bool v5;
     bool begun, ended;      /* the process */
     struct channel_end end; /* of the process */
-    size_t owed;            /* bytes of output that the client has not taken */
-    uint8_t *input;         /* of a message that the stream did not take whole */
+    size_t owed;            /* bytes of output that the node gets no window for yet */
+    size_t unsent;          /* at the last look */
+    uint64_t moved_ms;      /* when less was on its way than before, or nothing was owed */
+    struct timer look;
+    uint32_t look_ms; /* until the next look; twice as long while nothing moves */
+    uint8_t *input;   /* of a message that the stream did not take whole */
     size_t input_at, input_len;
     bool input_ends, told_input_end;
     uint16_t rows, columns; /* a size that was not told yet; 0: none */
@@ -27,6 +41,7 @@ struct process_channel {
 static void channel_free(struct process_channel *ch)
 {
     timer_stop(&ch->patience);
+    timer_stop(&ch->look);
     if (ch->stream)
         hub_stream_end(ch->stream);
     free(ch->input);
@@ -121,6 +136,41 @@ static void on_node_room(void *arg)
 
 /* --- from the node --- */
 
+static void look(void *arg);
+
+/* The node gets window for what has arrived. A client that takes nothing for long may come back later. */
+static void grant(struct process_channel *ch)
+{
+    size_t unsent = websocket_unsent(ch->ws), most = AHEAD_MAX + ch->owed;
+    size_t some = unsent < most ? most - unsent : 0;
+    uint64_t now = loop_awake_ms(ch->loop);
+    if (some > ch->owed)
+        some = ch->owed;
+    if (some == ch->owed || some >= GRANT_LEAST) {
+        ch->owed -= some;
+        if (ch->stream && some)
+            hub_took(ch->stream, some);
+    }
+    if (!ch->owed || unsent < ch->unsent) {
+        ch->moved_ms = now;
+        ch->look_ms = LOOK_MIN_MS;
+    }
+    ch->unsent = unsent;
+    if (!ch->owed)
+        timer_stop(&ch->look);
+    else if (!timer_armed(&ch->look))
+        timer_start(&ch->look, ch->loop, ch->look_ms, look, ch);
+}
+
+static void look(void *arg)
+{
+    struct process_channel *ch = arg;
+    ch->look_ms = ch->look_ms < LOOK_MAX_MS ? 2 * ch->look_ms : LOOK_MAX_MS;
+    grant(ch);
+    if (ch->owed && loop_awake_ms(ch->loop) - ch->moved_ms >= websocket_default_limits.take_ms)
+        close_with(ch, WEBSOCKET_LATER, "what was sent is not taken");
+}
+
 static void on_output(void *arg, enum stream_channel channel, const uint8_t *bytes, size_t len)
 {
     struct process_channel *ch = arg;
@@ -131,10 +181,9 @@ static void on_output(void *arg, enum stream_channel channel, const uint8_t *byt
     }
     message[0] = channel == STREAM_STDERR ? CHANNEL_STDERR : CHANNEL_STDOUT;
     memcpy(message + 1, bytes, len);
-    if (websocket_write(ch->ws, false, message, len + 1))
-        hub_took(ch->stream, len);
-    else
-        ch->owed += len;
+    (void)websocket_write(ch->ws, false, message, len + 1);
+    ch->owed += len;
+    grant(ch);
 }
 
 static void on_node_message(void *arg, const struct stream_message *message)
@@ -219,11 +268,7 @@ static bool on_message(void *arg, bool text, const uint8_t *bytes, size_t len)
 
 static void on_client_room(void *arg)
 {
-    struct process_channel *ch = arg;
-    size_t owed = ch->owed;
-    ch->owed = 0;
-    if (ch->stream)
-        hub_took(ch->stream, owed);
+    grant(arg);
 }
 
 /* The process lives on. */
@@ -246,6 +291,8 @@ int process_channel_open(struct process_channel **out, struct loop *loop, struct
                                                    .on_room = on_node_room,
                                                    .on_closed = on_node_closed};
     struct process_channel *ch = mem_zalloc(sizeof *ch);
+    ch->loop = loop;
+    ch->look_ms = LOOK_MIN_MS;
     ch->ops = ops;
     ch->arg = arg;
     int rc = hub_stream_open(hub, node, caller, open, &node_ops, ch, &ch->stream, e);

@@ -16,6 +16,12 @@
 #include <sys/queue.h>
 
 #define EVENTS_AT_ONCE 200
+/*
+ * From a notice of events to the look at them. A create's two events come within it, and its deliveries are
+ * made after its answer: made at once, they took a millisecond of every create (their commit and its flush
+ * lie beside the create's own).
+ */
+#define GATHER_MS      25
 #define TRY_MS         10000
 #define RECORD_AGAIN   1000 /* after the database did not take what became of a try */
 #define RECORDS_MAX    60   /* then its place is given back, and it is due once more */
@@ -45,18 +51,29 @@ struct webhooks {
     struct webhook_turns turns;
     LIST_HEAD(, attempt) attempts;
     struct later later;
+    struct timer gather; /* events were committed */
     bool leads, asking, more, stopped;
+    bool due; /* deliveries may be due that were made before, or whose webhook's place was taken */
     struct webhooks_stats stats;
 };
 
 static void step(void *arg);
 
-/* Looks for work in the next turn of the loop, however many ask. */
-static void look(struct webhooks *w)
+/* Looks for new events, in the next turn of the loop, however many ask. */
+static void look_for_events(void *arg)
 {
+    struct webhooks *w = arg;
+    timer_stop(&w->gather);
     w->more = true;
     if (w->leads && !w->asking && !w->stopped)
         later_call(&w->later, w->conf.loop, step, w);
+}
+
+/* And for deliveries that are due. */
+static void look(struct webhooks *w)
+{
+    w->due = true;
+    look_for_events(w);
 }
 
 /* --- the end of a try --- */
@@ -281,7 +298,7 @@ static void settle(struct webhooks *w, int code, const struct err *e)
     if (code && code != ERR_CANCELLED && code != ERR_NOT_LEADING)
         log_warn("webhooks", "deliveries cannot be read, trying again: %s", e->text);
     if (!code && w->more)
-        look(w);
+        look_for_events(w);
 }
 
 /* As long as something was begun, more may be due; what found no place waits for the end of a try. */
@@ -289,7 +306,8 @@ static void on_due(void *arg, int code, const struct err *e, const struct db_del
 {
     struct webhooks *w = arg;
     for (size_t i = 0; i < count && w->leads && !w->stopped; i++)
-        w->more |= begin(w, &due[i]);
+        w->due |= begin(w, &due[i]);
+    w->more |= w->due;
     settle(w, code, e);
 }
 
@@ -303,14 +321,17 @@ static void ask_due(struct webhooks *w)
     db_delivery_due(w->conf.pool, busy, count, WEBHOOK_TURNS_ALL, on_due, w);
 }
 
-static void on_made(void *arg, int code, const struct err *e, bool more)
+static void on_made(void *arg, int code, const struct err *e, bool more, bool any)
 {
     struct webhooks *w = arg;
     w->more |= more;
-    if (code || !w->leads || w->stopped || w->turns.taken >= WEBHOOK_TURNS_ALL)
+    w->due |= any;
+    if (code || !w->due || !w->leads || w->stopped || w->turns.taken >= WEBHOOK_TURNS_ALL) {
         settle(w, code, e);
-    else
-        ask_due(w);
+        return;
+    }
+    w->due = false;
+    ask_due(w);
 }
 
 static void step(void *arg)
@@ -334,6 +355,12 @@ void webhooks_run(struct webhooks *w, bool leads)
 void webhooks_wake(struct webhooks *w)
 {
     look(w);
+}
+
+void webhooks_committed(struct webhooks *w)
+{
+    if (w->leads && !w->stopped && !timer_armed(&w->gather))
+        timer_start(&w->gather, w->conf.loop, GATHER_MS, look_for_events, w);
 }
 
 /* --- metrics --- */
@@ -383,6 +410,7 @@ void webhooks_stop(struct webhooks *w)
         return;
     w->stopped = true;
     later_cancel(&w->later);
+    timer_stop(&w->gather);
     end_attempts(w);
 }
 

@@ -40,8 +40,10 @@ void webhooks_free(struct webhooks *webhooks); /* after the pool */
 void webhooks_run(struct webhooks *webhooks, bool leads);
 void webhooks_measure(struct webhooks *webhooks, bool leads); /* reads what waits, for the metrics */
 
-/* Events were committed: they are delivered at once, not at the next webhooks_run. */
+/* Deliveries may be due: those are tried now, not at the next webhooks_run. */
 void webhooks_wake(struct webhooks *webhooks);
+/* Events were committed: they are delivered in a moment, with those that follow until then. */
+void webhooks_committed(struct webhooks *webhooks);
 
 struct webhooks_stats {
     uint64_t tries[WEBHOOK_OUTCOMES]; /* since the start, by outcome */

@@ -62,19 +62,18 @@ begin
     return a;
 end $$;
 
-create function admit_one(ord integer, r admission_request, defaults jsonb, total bigint) returns admission
+-- s: the row with this id, null: there is none.
+create function admit_one(ord integer, r admission_request, s sandboxes, defaults jsonb, total bigint) returns admission
 language plpgsql as $$
 declare
     a asker;
-    s sandboxes;
     seen idempotency_answer;
     n bigint;
     taken boolean;
 begin
-    select * into s from sandboxes where id = r.id;
-    if found and (s.user_id, s.key_id, s.request_id) is distinct from (r.user_id, r.key_id, r.request_id) then
+    if s.id is not null and (s.user_id, s.key_id, s.request_id) is distinct from (r.user_id, r.key_id, r.request_id) then
         return refused(ord, 'no_capacity', null, null, null); -- of a member of the warm pool that another has taken over
-    elsif found then
+    elsif s.id is not null then
         return admitted(ord, s); -- the same call, repeated after its answer was lost
     end if;
     seen := idempotency_find(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'));
@@ -115,7 +114,9 @@ begin
         case when taken then 'starting' else 'pending' end, case when r.warm then 2 else 1 end, decode(r.spec, 'hex'), nullif(r.env_key, ''), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second',
         r.image_ref, nullif(r.image_digest, ''), nullif(r.template, ''))
     returning * into s;
-    update images i set used_at = now() where i.ref = r.image_ref and (i.used_at is null or i.used_at < now() - interval '1 minute');
+    if exists (select from images i where i.ref = r.image_ref and (i.used_at is null or i.used_at < now() - interval '1 minute')) then
+        update images i set used_at = now() where i.ref = r.image_ref;
+    end if;
     perform idempotency_keep(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'), r.id, null, null);
     return admitted(ord, s);
 end $$;
@@ -133,19 +134,21 @@ declare
     total bigint;
     item jsonb;
     r admission_request;
+    s sandboxes; -- it is there: the same call, repeated after its answer was lost
     a admission;
-    known boolean; -- the same call, repeated after its answer was lost
     i integer := 0;
 begin
     perform gate_lock();
-    perform idempotency_lock(k.key_id, k.keys) from (select x->>'key_id' as key_id, array_agg(x->>'idempotency_key') as keys
-        from jsonb_array_elements(requests) x where x->>'idempotency_key' <> '' group by 1 order by 1) k;
+    if requests @? '$[*].idempotency_key' then
+        perform idempotency_lock(k.key_id, k.keys) from (select x->>'key_id' as key_id, array_agg(x->>'idempotency_key') as keys
+            from jsonb_array_elements(requests) x where x->>'idempotency_key' <> '' group by 1 order by 1) k;
+    end if;
     select count(*) into total from sandboxes where ended_at is null;
     for item in select * from jsonb_array_elements(requests) loop
         r := jsonb_populate_record(null::admission_request, item);
-        known := exists (select from sandboxes where id = r.id);
-        a := admit_one(i, r, defaults, total);
-        if a.outcome = 'admitted' and not known then
+        select * into s from sandboxes where id = r.id;
+        a := admit_one(i, r, s, defaults, total);
+        if a.outcome = 'admitted' and s.id is null then
             total := total + 1;
             perform audit_created(r);
         end if;

@@ -52,11 +52,12 @@ begin
         return (ord, 'not_found', null, null, null, null)::sandbox_moved;
     elsif s.state = target then
         return (ord, 'same', s.state, sandbox_json(s)::text, null, s.user_id)::sandbox_moved;
-    elsif not exists (select from sandbox_moves v where v.from_state = s.state and v.to_state = target)
-            or (m ? 'from' and not m->'from' ? s.state) then
+    end if;
+    select t.terminal into ends from sandbox_moves v join sandbox_states t on t.name = v.to_state
+        where v.from_state = s.state and v.to_state = target;
+    if not found or (m ? 'from' and not m->'from' ? s.state) then
         return (ord, 'wrong_state', s.state, sandbox_json(s)::text, null, s.user_id)::sandbox_moved;
     end if;
-    select terminal into ends from sandbox_states where name = target;
     due := s.expires_at;
     if ends then
         over := clock_timestamp() - coalesce((m->>'ended_ago_ms')::bigint, 0) * interval '1 millisecond';

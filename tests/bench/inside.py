@@ -4,7 +4,6 @@ a terminal, a file and a folder in and out, and the resident memory of the daemo
 
 usage: inside.py [ROUNDS [MEGABYTES]]   (needs a running deploy/quickstart, whose env was sourced)"""
 import asyncio
-import http.client
 import os
 import statistics
 import subprocess
@@ -12,10 +11,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 import websockets
+from wire import Wire
 
 URL, KEY = os.environ["CORRAL_URL"], os.environ["CORRAL_API_KEY"]
 HOME = Path(os.environ["CORRAL_HOME"])
@@ -40,16 +39,14 @@ def summary(name, times):
 # --- exec ---
 
 class Exec:
-    """On a kept connection, without what a client library costs."""
+    """On a kept connection."""
 
     def __init__(self, sandbox):
-        self.path, self.connection = f"/sandbox/{sandbox}/exec", http.client.HTTPConnection(urlsplit(URL).netloc)
+        self.path, self.wire = f"/sandbox/{sandbox}/exec", Wire(URL, KEY)
 
     def __call__(self):
-        self.connection.request("POST", self.path, '{"command": ["true"]}', {"X-API-Key": KEY, "Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        text = answer.read()
-        assert answer.status == 200 and b'"exit_code":0' in text.replace(b" ", b""), text
+        status, text = self.wire.call("POST", self.path, '{"command": ["true"]}')
+        assert status == 200 and b'"exit_code":0' in text.replace(b" ", b""), text
 
 
 def docker_exec(sandbox):

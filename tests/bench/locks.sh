@@ -9,9 +9,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 events=${2:-1000000} rounds=${3:-3}
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
 on() { psql -qAtX -v ON_ERROR_STOP=1 "$1" -c "$2"; } # URL SQL
 "$1/tests/db_migrate" "$DATABASE_URL"
+database_admit_one
 live=sbx_00000000000000000000000000
 on "$DATABASE_URL" "insert into users (id, name, tier, overrides) values
         ('usr_b', 'b', 'free', '{\"max_sandboxes\": 1000000, \"max_key_sandboxes\": 1000000}');
@@ -57,11 +57,7 @@ calls[patch_sandbox]="select patch_sandbox('$live', 'usr_b', '{\"lifetime_second
 calls[patch_tier]="select patch_tier('bench', '{\"pids\": 99}', '{\"user_id\": \"usr_b\"}')"
 calls[patch_user]="select patch_user('usr_b', '{\"name\": \"b\"}', '{\"user_id\": \"usr_b\"}')"
 calls[admit_to_end]="select set_config('b.id', 'sbx_' || upper(substr(md5(nextval('bench')::text), 1, 26)), false);
-    select admit(jsonb_build_array(jsonb_build_object('id', current_setting('b.id'), 'user_id', 'usr_b', 'key_id', 'key_b',
-    'name', '', 'image', 'i', 'node', 'h1', 'region', '', 'runtime', '', 'network', 'none', 'restart', 'never',
-    'labels', '{}'::jsonb, 'memory_bytes', 1, 'cpu_millis', 1, 'cpu_shares', 100, 'storage_bytes', 1, 'pids', 10, 'nofile', 10,
-    'enforced', 63, 'warm', false, 'lifetime_seconds', 3600, 'spec', '0100ff', 'request_id', '')),
-    '{\"max_sandboxes\": 5, \"max_key_sandboxes\": 3, \"max_total_sandboxes\": 1000000}');
+    select admit_one(current_setting('b.id'), 'b', 'h1');
     select set_desired_state(current_setting('b.id'), 'usr_b', 'gone', 'deleted', '{\"user_id\": \"usr_b\"}');
     select move_sandboxes(jsonb_build_array(jsonb_build_object('id', current_setting('b.id'), 'to', 'stopped')))"
 calls[set_node_health]="select set_node_health('h1', 'unhealthy', ''); select set_node_health('h1', 'ready', '')"

@@ -9,7 +9,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 seconds=${2:-2} rows=${3:-1000000}
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
 "$1/tests/db_migrate" "$DATABASE_URL"
 
 # Half of the sandboxes are usr_0's; every tenth has the label app=web and a label run of its own; the last

@@ -8,7 +8,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 sandboxes=${2:-1000000} nodes=${3:-100} days=${4:-2}
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
 "$1/tests/db_migrate" "$DATABASE_URL"
 
 sql "select make_partition((now() at time zone 'UTC')::date - i, 'system_samples') from generate_series(0, $days + 1) i;

@@ -9,7 +9,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 events=${2:-1000000} seconds=${3:-15}
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
 "$1/tests/db_migrate" "$DATABASE_URL"
 sql "insert into users (id, name, tier, overrides) values
         ('usr_b', 'b', 'free', '{\"max_sandboxes\": 1000000, \"max_key_sandboxes\": 1000000}');
@@ -33,12 +32,9 @@ sql "insert into users (id, name, tier, overrides) values
     select make_partition((now() at time zone 'UTC')::date - 20 - i, 'sample_rows') from generate_series(1, 7) i" >/dev/null
 sql 'vacuum analyze'
 sql checkpoint
+database_admit_one
 cat >"$DB_HOME/create.sql" <<'SQL'
-select admit(jsonb_build_array(jsonb_build_object('id', 'sbx_' || upper(substr(md5(random()::text), 1, 26)),
-    'user_id', 'usr_b', 'key_id', 'key_b', 'name', '', 'image', 'i', 'node', 'h1', 'region', '', 'runtime', '',
-    'network', 'none', 'restart', 'never', 'labels', '{}'::jsonb, 'memory_bytes', 1, 'cpu_millis', 1, 'cpu_shares', 100,
-    'storage_bytes', 1, 'pids', 10, 'nofile', 10, 'enforced', 63, 'warm', false, 'lifetime_seconds', 3600, 'spec', '0100ff',
-    'request_id', '')), '{"max_sandboxes": 5, "max_key_sandboxes": 3, "max_total_sandboxes": 1000000}');
+select admit_one('sbx_' || upper(substr(md5(random()::text), 1, 26)), 'b', 'h1');
 SQL
 creates() { # SECONDS: at 20 a second; prints the median and the longest, in ms
     (cd "$DB_HOME" && pgbench -n -M prepared -c 1 -R 20 -T "$1" -f create.sql -l --log-prefix=creates "$DATABASE_URL" >/dev/null 2>&1

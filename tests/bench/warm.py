@@ -3,7 +3,6 @@
 limits, in turn in one run. Then a burst of creates, and what the idle members cost.
 
 usage: warm.py [ROUNDS [BURST]]   (needs a running deploy/quickstart, whose env was sourced, with a pool: CORRAL_WARM_MIN)"""
-import http.client
 import json
 import os
 import statistics
@@ -12,25 +11,23 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from wire import Wire
 
 URL, KEY = os.environ["CORRAL_URL"], os.environ["CORRAL_API_KEY"]
-HEADERS = {"X-API-Key": KEY, "Content-Type": "application/json"}
 BODY = json.dumps({"memory_bytes": 128 << 20, "cpu_millis": 500, "lifetime_seconds": 600})
 
 
-class Client:
-    """One kept connection, without what a client library costs."""
+class Client(Wire):
+    """One kept connection."""
 
     def __init__(self):
-        self.connection = http.client.HTTPConnection(urlsplit(URL).netloc)
+        super().__init__(URL, KEY)
         self.call("GET", "/healthz")
 
-    def call(self, method, path, body=None):
-        self.connection.request(method, path, body, HEADERS)
-        answer = self.connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text.startswith(b"{") else text
+    def call(self, method, path, body=""):
+        status, text = super().call(method, path, body)
+        return status, json.loads(text) if text.startswith(b"{") else text
 
 
 def create_and_exec(client):

@@ -4,6 +4,8 @@ import json
 import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -14,12 +16,13 @@ from test_two_controllers import COMPARED, container
 
 class Swallowed:
     """A proxy in front of PostgreSQL's socket. Of the next statements that match, it swallows the answer,
-    and then breaks the connection or leaves it open and silent."""
+    and then breaks the connection or leaves it open and silent; or holds it back until it is let go."""
 
     def __init__(self, corral):
         self.socket = corral.home / "postgres/.s.PGSQL.5432"
         self.behind = self.socket.with_name(".behind")
         self.corral, self.sought, self.silent, self.left, self.lock = corral, None, False, 0, threading.Lock()
+        self.go_on = None # where an answer is held: set when it is let go
 
     def __enter__(self):
         self.socket.rename(self.behind)
@@ -48,6 +51,15 @@ class Swallowed:
     def swallow(self, statement, silent=False, times=1):
         with self.lock:
             self.sought, self.silent, self.left = re.compile(statement), silent, times
+
+    @contextmanager
+    def held(self, statement):
+        """Holds the answer of the next one back while the block runs."""
+        self.swallow(statement, silent=True)
+        self.go_on = threading.Event()
+        yield
+        self.go_on.set()
+        self.go_on = None
 
     def takes(self, data):
         with self.lock:
@@ -80,6 +92,9 @@ class Swallowed:
     def answer(self, client, database, deaf):
         try:
             while data := database.recv(65536):
+                if deaf.is_set() and (go_on := self.go_on):
+                    go_on.wait()
+                    deaf.clear()
                 if not deaf.is_set():
                     client.sendall(data)
                 elif not self.silent:
@@ -143,3 +158,22 @@ def test_rows_that_cannot_be_read_at_first(corral, user, proxy):
     corral.sql(f"select outcome from set_desired_state('{sandbox}', null, 'gone', 'deleted', '{who}')")
     wait_until("the container is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED + 10)
     assert proxy.left == 0
+
+
+def test_a_pause_that_is_overtaken_before_its_answer_comes(corral, user, proxy):
+    """Answers come in no order: neither waits for what was told before it waited."""
+    sandbox = user.create()["id"]
+    at = f"/sandbox/{sandbox}"
+    with ThreadPoolExecutor(1) as pool:
+        with proxy.held(b"set_desired_state"):
+            pause = pool.submit(user.call, "POST", f"{at}/pause", timeout=60)
+            wait_until("it is committed", lambda: corral.sql(f"select desired from sandboxes where id = '{sandbox}'") == "paused")
+            user.good("POST", f"{at}/resume")
+        answer = pause.result(10)
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict"), answer.text
+        with proxy.held(b"set_desired_state"):
+            pause = pool.submit(user.call, "POST", f"{at}/pause", timeout=60)
+            wait_until("it is committed", lambda: corral.sql(f"select desired from sandboxes where id = '{sandbox}'") == "paused")
+            assert user.good("POST", f"{at}/pause")["state"] == "paused" # the same again, and its answer comes first
+        answer = pause.result(10)
+        assert (answer.status_code, answer.json()["state"]) == (200, "paused"), answer.text

@@ -82,17 +82,9 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
     end_all([user])
 
 
-BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/processes": {"command": ["true"], "grace_seconds": 5}, "POST /sandbox/{id}/ports": {"port": 80},
-          "POST /sandbox/{id}/ticket": {"route": "terminal"},
-          "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"}, "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
-          "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"}, "POST /sandbox/keys": {"name": "x"},
-          "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"},
-          "POST /sandbox/system/alerts/rules/{name}/silence": {"duration_seconds": 60}, "POST /sandbox/system/alerts/{id}/silence": {"duration_seconds": 60},
-          "PATCH /sandbox/system/alerts/rules/{name}": {"enabled": False}, "PATCH /sandbox/system/recommendations/{id}": {"state": "dismissed"},
-          "POST /sandbox/system/images": {"ref": "alpine"}, "PATCH /sandbox/system/images/{ref}": {"pinned": True},
-          "POST /sandbox/system/registries": {"name": "example.com", "username": "x", "password": "x"},
-          "POST /sandbox/templates": {"name": "x"}, "PATCH /sandbox/templates/{name}": {"pids": 5},
-          "PATCH /sandbox/webhooks/{id}": {"enabled": False}}
+# Of routes whose body has a text of a certain form or a value of several types; for the others, `least` makes one of the server's description.
+BODIES = {"POST /sandbox/{id}/ticket": {"route": "terminal"}, "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"},
+          "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "PATCH /sandbox/webhooks/{id}": {"enabled": False}}
 QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/files/watch": "?path=/x", "/sandbox/{id}/archive": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -104,10 +96,30 @@ def operations(client):
         yield from ((method.upper(), path, operation) for method, operation in methods.items())
 
 
+def least(schema):
+    """A small value that a schema of the server's description takes, if it has no pattern."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema["type"][0] if isinstance(schema.get("type"), list) else schema.get("type")
+    if kind == "object":
+        names = schema.get("required") or list(schema.get("properties", {}))[:1]
+        return {name: least(schema["properties"][name]) for name in names}
+    if kind == "array":
+        return [least(schema["items"])]
+    return {"string": "x" * max(1, schema.get("minLength", 1)), "integer": max(1, schema.get("minimum", 1)), "boolean": False}[kind]
+
+
+def body_of(client, method, form):
+    content = client.description().document["paths"][form][method.lower()].get("requestBody", {}).get("content", {})
+    if f"{method} {form}" in BODIES or "application/json" not in content:
+        return BODIES.get(f"{method} {form}")
+    return least(content["application/json"]["schema"])
+
+
 def answer_of(client, method, form, names):
     """Status and body of a request with these values for the path's parameters; parts that differ by chance
     are left out."""
-    body = BODIES.get(f"{method} {form}", {"name": "x"} if method == "PATCH" else None)
+    body = body_of(client, method, form)
     path = form + QUERIES.get(form, "")
     for name, value in names.items():
         path = path.replace("{%s}" % name, value)

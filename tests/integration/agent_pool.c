@@ -9,6 +9,7 @@
 #include "common/io/pki.h"
 #include "controller/nodes/node_link.h"
 #include "proto/node_codec.h"
+#include "tests/lib/quiet_nodes.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -116,46 +117,12 @@ static void on_samples(void *owner, const char *node, const struct sample *sampl
     }
 }
 
-static void on_violations(void *owner, const char *node, const struct violation_report *v, size_t count)
-{
-}
-
 static void on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         cleaned = reports[i].asked > cleaned ? reports[i].asked : cleaned;
         node_link_ack_cleanups(link_, node, reports[i].number);
     }
-}
-
-static bool allowed(void *owner, const struct tls_who *who)
-{
-    return true;
-}
-
-static bool believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
-                     size_t count)
-{
-    return true;
-}
-
-static void on_contested(void *owner, const char *node, const char *address)
-{
-}
-
-static bool on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
-                       uint8_t **renewed, size_t *renewed_len)
-{
-    return false;
-}
-
-static void on_left_out(void *owner, const char *node, size_t count, const char *first)
-{
-}
-
-static void on_streams(void *owner, const char *node, struct stream *carrier)
-{
-    stream_free(carrier);
 }
 
 static void on_node_gone(void *owner, const char *node)
@@ -183,18 +150,12 @@ static void turn(void)
 
 static void listen_to_nodes(void)
 {
-    static const struct node_link_ops ops = {.allowed = allowed,
-                                             .believed = believed,
-                                             .on_contested = on_contested,
-                                             .on_expires = on_expires,
-                                             .on_session = on_session,
-                                             .on_statuses = on_statuses,
-                                             .on_samples = on_samples,
-                                             .on_violations = on_violations,
-                                             .on_cleanups = on_cleanups,
-                                             .on_left_out = on_left_out,
-                                             .on_streams = on_streams,
-                                             .on_node_gone = on_node_gone};
+    struct node_link_ops ops = quiet_nodes;
+    ops.on_session = on_session;
+    ops.on_statuses = on_statuses;
+    ops.on_samples = on_samples;
+    ops.on_cleanups = on_cleanups;
+    ops.on_node_gone = on_node_gone;
     char pki[300], ca[320], cert[320], key[320];
     snprintf(pki, sizeof pki, "%s/pki", dir);
     snprintf(ca, sizeof ca, "%s/ca.crt", pki);

@@ -4,6 +4,8 @@
 usage: cli_terminal.py SOURCE_ROOT [NAME]"""
 import base64
 import contextlib
+import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -16,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from pathlib import Path
@@ -161,18 +164,21 @@ def stays(peer):
 # --- what is right ---
 
 def test_there_and_back():
+    typed = threading.Event()
+
     def script(peer):
         assert peer.target == f"/sandbox/{SANDBOX}/terminal?rows=31&columns=99" and peer.header("X-API-Key") == "crl_test"
         peer.accept()
         peer.say(STDOUT, b"hello\r\n")
         assert peer.hear_on(STDIN) == b"typed\x03\x1a"
+        typed.set()
         assert json.loads(peer.hear_on(RESIZE)) == {"Width": 120, "Height": 50}
         peer.end(b'{"status":"Failure","exit_code":7,"signal":null}')
     with client(script, rows=31, columns=99) as t:
         t.until("hello\r\n")
         assert t.is_raw()
         t.type("typed\x03\x1a")
-        time.sleep(0.2)
+        assert typed.wait(PATIENCE)
         t.size(50, 120)
         assert t.ended() == 7
 
@@ -249,12 +255,12 @@ def test_output_with_the_answer_and_the_end():
 @contextlib.contextmanager
 def twice(how, position=100, **more):
     """A connection that ends like this after six bytes, and the next one."""
-    seen = []
+    seen, shown = [], threading.Event()
 
     def first(peer):
         peer.accept(pid=12, position=position)
         peer.say(STDOUT, b"one\r\n.")
-        time.sleep(0.1)
+        assert shown.wait(PATIENCE) # what is not read yet is lost with a connection that is cut
         how(peer)
 
     def second(peer):
@@ -264,6 +270,8 @@ def twice(how, position=100, **more):
         assert json.loads(peer.hear_on(RESIZE)) == {"Width": 80, "Height": 24}
         peer.end(b'{"exit_code":3}')
     with client(first, second, **more) as t:
+        t.until(r"one\r\n\.")
+        shown.set()
         yield t
         assert t.ended() == 3 and seen == [f"/sandbox/{SANDBOX}/terminal?pid=12&from={position + 6}"], seen
 
@@ -311,11 +319,39 @@ def test_output_that_is_gone():
     assert targets == [f"/sandbox/{SANDBOX}/terminal?pid=12{more}" for more in ("&from=5", "")]
 
 
+def test_output_that_came_and_was_not_shown_yet():
+    """The connection breaks, which a key that is typed finds out, while the terminal takes nothing."""
+    size, cut, back, targets = 120000, threading.Event(), threading.Event(), []
+
+    def first(peer):
+        peer.accept(pid=12)
+        for _ in range(size // 1000):
+            peer.say(STDOUT, b"x" * 998 + b"\r\n")
+        while struct.unpack("i", fcntl.ioctl(peer.socket, termios.TIOCOUTQ, b"1234"))[0]:
+            time.sleep(0.01)
+        peer.cut()
+        cut.set()
+
+    def second(peer):
+        targets.append(peer.target)
+        back.set()
+        peer.accept(pid=12, position=size).end()
+    with client(first, second) as t:
+        assert cut.wait(PATIENCE)
+        t.type("x")
+        assert back.wait(PATIENCE) and t.ended() == 0
+    assert targets == [f"/sandbox/{SANDBOX}/terminal?pid=12&from={size}"]
+
+
 def test_what_is_typed_while_it_is_lost():
+    dials = [(threading.Event(), threading.Event()) for _ in range(2)] # that it dials; that it is refused
+
     def lost(peer):
         peer.accept(pid=12).cut()
 
-    def refused(peer):
+    def refused(peer, dial):
+        dial[0].set()
+        assert dial[1].wait(PATIENCE)
         peer.raw(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}")
 
     def back(peer):
@@ -324,20 +360,36 @@ def test_what_is_typed_while_it_is_lost():
         while got != b"typed meanwhile":
             got += peer.hear_on(STDIN)
         peer.end()
-    with client(lost, refused, refused, back) as t:
+    with client(lost, *(functools.partial(refused, dial=dial) for dial in dials), back) as t:
         t.until("coming back")
-        t.type("typed mean")
-        time.sleep(0.3)
-        t.type("while")
+        for (asked, answered), text in zip(dials, ("typed mean", "while")):
+            assert asked.wait(PATIENCE)
+            t.type(text)
+            answered.set()
         t.until("connected again")
         assert t.ended() == 0
 
 
+class Silent:
+    """A peer that takes a request, and does not answer it."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+
+    def __call__(self, peer):
+        self.asked.set()
+        time.sleep(PATIENCE)
+
+    def wait(self):
+        assert self.asked.wait(PATIENCE)
+
+
 def test_giving_up():
     for typed, code in (("\x03", 3), ("\r~.", 0)):
-        with client(lambda peer: peer.accept().cut(), lambda peer: time.sleep(PATIENCE)) as t:
+        silent = Silent()
+        with client(lambda peer: peer.accept().cut(), silent) as t:
             t.until("coming back")
-            time.sleep(0.5) # it dials, and nobody answers
+            silent.wait()
             t.type(typed)
             assert t.ended(5) == code and b"--pid 7" in t.output
 
@@ -359,8 +411,9 @@ def test_signals():
 
 
 def test_a_signal_while_it_dials():
-    with client(lambda peer: time.sleep(PATIENCE)) as t:
-        time.sleep(0.5)
+    silent = Silent()
+    with client(silent) as t:
+        silent.wait()
         assert t.is_as_before()
         t.signal(signal.SIGINT)
         assert t.ended(5) == 130
@@ -588,8 +641,11 @@ def test_exec_that_a_signal_ends():
             stays(peer)
         with client(answers(asked, 201, '{"pid":9}'), attached, answers(asked, 204, ""), args=("exec", flags, SANDBOX, "true")) as t:
             assert there.wait(PATIENCE)
-            time.sleep(0.3)
-            assert t.is_raw() == (begun and flags == "-it")
+            if begun and flags == "-it":
+                wait_raw(t)
+            else:
+                time.sleep(0.3) # it stays as it was
+                assert t.is_as_before()
             t.signal(signal.SIGTERM)
             assert t.ended(5) == 143
         assert asked[1:] == [("DELETE", f"/sandbox/{SANDBOX}/processes/9", None)], asked

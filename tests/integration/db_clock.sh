@@ -10,8 +10,6 @@ wallclock_env "$CORRAL_BUILD_ROOT"
 LD_PRELOAD=$wallclock_library database_start
 trap 'database_end; rm -f "$WALLCLOCK_FILE"' EXIT
 tool=$CORRAL_BUILD_ROOT/tests/db_migrate
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 upkeep() { timeout 120 "$CORRAL_BUILD_ROOT/tests/db_upkeep" "$DATABASE_URL" 7 90 90 90 90 90 90 >"$DB_HOME/out" 2>"$DB_HOME/log"; }
 held() { sed -n 's/^rounds.* held=//p' "$DB_HOME/out"; }
 "$tool" "$DATABASE_URL"

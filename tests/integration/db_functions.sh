@@ -7,8 +7,6 @@ root=$1
 . "$root/tests/lib/database.sh"
 database_start
 client=$CORRAL_BUILD_ROOT/tests/db_client
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 # The controller's sessions find the functions whatever search path the database sets; a session by hand uses
@@ -41,7 +39,15 @@ until [ "$(sql "select count(*) from pg_locks where locktype = 'advisory' and ob
 wait "$late"
 [[ $(as 1 "$marked") == *'epoch 1 does not lead'* ]] || say 'who led writes on'
 [[ $(as 1 "select count(*) from move_sandboxes('[]')") != *lead* ]] || say 'reading is refused'
-export CORRAL_EPOCH=2
+# What a transaction was allowed before a savepoint that it went back to says nothing of what it writes later: it held no leader up.
+postgres_psql "$DB_DIR" -c "set corral.epoch = '2'" -c "begin; savepoint here; $marked; rollback to here;
+    do \$\$ begin while (select epoch from leadership) = 2 loop perform pg_sleep(0.02); end loop; end \$\$; $marked; commit" >"$DB_HOME/back" 2>&1 &
+back=$!
+until [ "$(sql "select count(*) from pg_stat_activity where query like '%savepoint here%' and state = 'active' and pid <> pg_backend_pid()")" = 1 ]; do :; done
+sql "select lead('third')" >/dev/null
+wait "$back" || true
+grep -q 'epoch 2 does not lead' "$DB_HOME/back" || say 'who led writes on in a transaction that it had begun'
+export CORRAL_EPOCH=3
 
 # A report that a node keeps is stored once, however often it arrives, and only for sandboxes of that node.
 id=$(sql "select sandbox_id from sample_rows")

@@ -6,8 +6,6 @@ set -euo pipefail
 root=$1
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 same() { [ "$2" = "$3" ] || say "$1: $2, not $3"; } # WHAT GOT EXPECTED
 upkeep() { # prints how many rows were packed
     timeout 120 "$CORRAL_BUILD_ROOT/tests/db_upkeep" "$DATABASE_URL" 7 90 90 90 90 90 90 2>"$DB_HOME/log" | sed -n 's/^packing removed=\([0-9]*\) failures=0 overdue=0$/\1/p'

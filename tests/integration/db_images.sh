@@ -6,13 +6,6 @@ set -euo pipefail
 root=$1
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
-is() { # EXPECTED SQL
-    local got
-    got=$(sql "$2")
-    [[ $got == "$1" ]] || say "expected '$1', got '$got': $2"
-}
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 
 sql "create function digest(c text) returns text language sql as \$\$ select 'sha256:' || repeat(c, 64) \$\$;

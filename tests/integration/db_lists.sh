@@ -6,8 +6,6 @@ set -euo pipefail
 root=$1
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 
 # 3,000 sandboxes of three users, every hundredth of them live; labels of three kinds; a few that failed.

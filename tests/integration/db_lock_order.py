@@ -1,5 +1,7 @@
 """Transactions that take several locks take them in one order (sql/functions/events.sql), so no two transactions wait for each other. Each case
-once ended in a deadlock: the first transaction holds a lock, the second waits for it, and the first takes what the second had already."""
+once ended in a deadlock: the first transaction holds a lock, the second waits for it, and the first takes what the second had already.
+
+usage: db_lock_order.py DATABASE_URL LIMITS"""
 import json
 import sys
 import threading
@@ -7,6 +9,7 @@ import time
 
 import psycopg2
 
+LIMITS = json.loads(sys.argv[2])
 SETUP = """
     insert into users (id, name, tier, role) values ('usr_1', 'u', 'enterprise', 'user'), ('usr_2', 'a', 'enterprise', 'admin');
     insert into api_keys (id, user_id, name, prefix, last_four, sha256) values ('key_1', 'usr_1', '', 'crl_1', 'abcd', sha256('x'));
@@ -119,8 +122,7 @@ def test_epoch():
 
 def request(number, key):
     return {"id": f"sbx_{number:026}", "user_id": "usr_1", "key_id": "key_1", "node": "n", "image": "i", "region": "", "runtime": "",
-            "network": "none", "restart": "never", "labels": {}, "memory_bytes": 1, "cpu_millis": 1, "cpu_shares": 1, "storage_bytes": 1,
-            "pids": 1, "nofile": 1, "enforced": 1, "warm": False, "lifetime_seconds": 60, "spec": "00", "name": "",
+            "network": "none", "restart": "never", "labels": {}, **LIMITS, "enforced": 1, "warm": False, "lifetime_seconds": 60, "spec": "00", "name": "",
             "request_id": f"r{number}", "idempotency_key": key, "body_sha256": "00", "address": "", "env_key": "", "shm_bytes": 0}
 
 

@@ -6,4 +6,4 @@ root=$1
 . "$root/tests/lib/database.sh"
 POSTGRES_OPTIONS="-F -c deadlock_timeout=200ms" database_start
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
-/usr/bin/python3 "$root/tests/integration/db_lock_order.py" "$DATABASE_URL"
+/usr/bin/python3 "$root/tests/integration/db_lock_order.py" "$DATABASE_URL" "$(limits_json 1)"

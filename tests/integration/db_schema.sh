@@ -7,7 +7,6 @@ root=$1
 . "$root/tests/lib/database.sh"
 database_start
 tool=$CORRAL_BUILD_ROOT/tests/db_migrate
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
 
 "$tool" "$DATABASE_URL"
 migrate() { CORRAL_DATABASE_URL=$DATABASE_URL "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate; }

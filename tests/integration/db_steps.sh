@@ -8,8 +8,6 @@ root=$1
 wallclock_env "$CORRAL_BUILD_ROOT"
 LD_PRELOAD=$wallclock_library database_start
 trap 'database_end; rm -f "$WALLCLOCK_FILE"' EXIT
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 sql "insert into users (id, name, tier) values ('usr_1', 'u', 'free');
     insert into api_keys (id, user_id, name, prefix, last_four, sha256) values ('key_1', 'usr_1', '', 'crl_1', 'abcd', sha256('x'));

@@ -6,8 +6,6 @@ set -euo pipefail
 root=$1
 . "$root/tests/lib/database.sh"
 database_start
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 is() { # EXPECTED SQL WHAT
     local got
     got=$(sql "$2")

@@ -8,8 +8,6 @@ root=$1
 . "$root/tests/lib/database.sh"
 database_start
 controller=$CORRAL_BUILD_ROOT/controller/corral-controller
-say() { echo "$*" >&2; exit 1; }
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
 counts() {
     sql "select string_agg(relname || ' ' || (xpath('//n/text()', query_to_xml('select count(*) as n from ' || c.oid::regclass, true, false, '')))[1], E'\n'
         order by relname) from pg_class c where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace and relname <> 'schema_migrations'"

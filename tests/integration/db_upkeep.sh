@@ -6,8 +6,6 @@ root=$1
 . "$root/tests/lib/database.sh"
 database_start
 tool=$CORRAL_BUILD_ROOT/tests/db_migrate
-sql() { postgres_psql "$DB_DIR" -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 upkeep() { timeout 120 "$CORRAL_BUILD_ROOT/tests/db_upkeep" "$DATABASE_URL" "$@" 2>"$DB_HOME/log"; }
 wait_until() { # SECONDS COMMAND...
     local end=$((SECONDS + $1))

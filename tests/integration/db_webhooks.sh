@@ -8,7 +8,6 @@ root=$1
 database_start
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 sql() { postgres_psql "$DB_DIR" -c 'set search_path = public, corral' -c "$1"; }
-say() { echo "$*" >&2; exit 1; }
 is() { # WHAT EXPECTED SQL
     local found
     found=$(sql "$3")

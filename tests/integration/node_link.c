@@ -12,6 +12,7 @@
 #include "common/io/pki.h"
 #include "proto/node_codec.h"
 #include "proto/node_proof.h"
+#include "tests/lib/quiet_nodes.h"
 
 #include <signal.h>
 #include <spawn.h>
@@ -57,18 +58,6 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     memcpy(joined_unhealthy, facts->unhealthy, sizeof joined_unhealthy);
 }
 
-static void on_statuses(void *owner, const char *node, const struct sandbox_status *status, size_t count)
-{
-}
-
-static void on_samples(void *owner, const char *node, const struct sample *s, size_t count)
-{
-}
-
-static void on_violations(void *owner, const char *node, const struct violation_report *v, size_t count)
-{
-}
-
 static struct cleanup_report cleaned;
 
 static void on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count)
@@ -107,10 +96,6 @@ static void stop_loop(void *arg)
     loop_stop(loop);
 }
 
-static void on_left_out(void *owner, const char *node, size_t count, const char *first)
-{
-}
-
 static void on_node_gone(void *owner, const char *node)
 {
     gone++;
@@ -120,17 +105,14 @@ static void on_node_gone(void *owner, const char *node)
 
 static void start_link(const char *ca_dir, uint64_t epoch)
 {
-    static const struct node_link_ops ops = {.allowed = allowed,
-                                             .believed = believed,
-                                             .on_contested = on_contested,
-                                             .on_expires = on_expires,
-                                             .on_session = on_session,
-                                             .on_statuses = on_statuses,
-                                             .on_samples = on_samples,
-                                             .on_violations = on_violations,
-                                             .on_cleanups = on_cleanups,
-                                             .on_left_out = on_left_out,
-                                             .on_node_gone = on_node_gone};
+    struct node_link_ops ops = quiet_nodes;
+    ops.allowed = allowed;
+    ops.believed = believed;
+    ops.on_contested = on_contested;
+    ops.on_expires = on_expires;
+    ops.on_session = on_session;
+    ops.on_cleanups = on_cleanups;
+    ops.on_node_gone = on_node_gone;
     char ca[300], cert[300], key[300];
     snprintf(ca, sizeof ca, "%s/ca.crt", ca_dir);
     snprintf(cert, sizeof cert, "%s/controller.crt", ca_dir);

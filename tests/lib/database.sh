@@ -25,3 +25,19 @@ is() { # EXPECTED SQL
     got=$(sql "$2")
     [[ $got == "$1" ]] || say "expected '$1', got '$got': $2"
 }
+
+limits_json() { # NUMBER: an object with this value for each limit of common/model/limit.def
+    PYTHONPATH=$root/common/model python3 -B -c 'import json, sys; from limit_table import rows_of
+print(json.dumps({row["name"]: int(sys.argv[2]) for row in rows_of(open(sys.argv[1]).read()) if not row["time"]}))' \
+        "$root/common/model/limit.def" "$1"
+}
+
+# Makes the SQL function admit_one(ID, WHO, NODE): admits a small sandbox of usr_WHO by key_WHO, as a create does.
+database_admit_one() {
+    sql "create function admit_one(id text, who text, node text) returns setof admission language sql as \$\$
+        select admit(jsonb_build_array(jsonb_build_object('id', id, 'user_id', 'usr_' || who, 'key_id', 'key_' || who, 'name', '',
+            'image', 'corral-base:latest', 'node', node, 'region', '', 'runtime', '', 'network', 'none', 'restart', 'never',
+            'labels', '{}'::jsonb, 'enforced', 63, 'warm', false, 'lifetime_seconds', 3600, 'spec', '0100ff', 'request_id', '') ||
+            '$(limits_json 10)'), '{\"max_sandboxes\": 5, \"max_key_sandboxes\": 3, \"max_total_sandboxes\": 1000000}')
+        \$\$" >/dev/null
+}

@@ -59,10 +59,14 @@ def missing(root, rows):
     schema = "".join(p.read_text() for p in sorted((root / "sql/schema").glob("*.sql")))
     at_start = read("agent/docker/docker_json.c") + read("agent/sandbox/start.c")
     change = read("agent/cgroup/cgroup_limit.c")
+    hand_out = read("agent/sandbox/hand_out.c")
+    warm_class = between(read("controller/core/warm_demand.h"), "struct warm_class {", "}")
+    dashboard = between(read("web/lib/limits.js"), r"const LIMITS = \[", r"\n\]")
 
     for row in rows:
         name = row["name"]
-        places = [(in_table(schema, "tiers", name), "sql/schema: a column of tiers")]
+        places = [(in_table(schema, "tiers", name), "sql/schema: a column of tiers"),
+                  (f'name: "{name}"' in dashboard, "web/lib/limits.js: LIMITS")]
         if not row["time"]:
             places += [
                 (in_table(schema, "sandboxes", name), "sql/schema: a column of sandboxes"),
@@ -70,6 +74,9 @@ def missing(root, rows):
                 (told(at_start, name), "agent/docker/docker_json.c or agent/sandbox/start.c: the kernel is told at the start"),
                 *bit_places(read, row["bit"]),
             ]
+        if not row["time"] and not row["live"]:
+            places.append((told(hand_out, name) or has(warm_class, name),
+                           "agent/sandbox/hand_out.c or struct warm_class: what a container of the warm pool gets"))
         if row["live"]:
             both = body_of(change, "cgroup_limit")
             places += [(told(both + body_of(change, f"limit_{v}"), name), f"agent/cgroup/cgroup_limit.c: a change, in limit_{v}")

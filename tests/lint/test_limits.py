@@ -11,7 +11,9 @@ import limits
 
 ROOT = Path(sys.argv[1])
 TABLE = (ROOT / "common/model/limit.def").read_text()
-AT_START = ["sql/schema", "sql/schema", "proto/sandbox.proto", "agent/docker/docker_json.c or agent/sandbox/start.c"]
+AT_START = ["sql/schema", "web/lib/limits.js", "sql/schema", "proto/sandbox.proto",
+            "agent/docker/docker_json.c or agent/sandbox/start.c"]
+HAND_OUT = ["agent/sandbox/hand_out.c or struct warm_class"]
 BIT = ["common/model/node_wire.h", "sql/functions/objects.sql", "controller/ops/objects.json", "controller/ops/objects.json",
        "agent/node/host_probe.c"]
 CHANGE = ["agent/cgroup/cgroup_limit.c"] * 2
@@ -46,16 +48,18 @@ def main():
     assert len(rows) == len(re.findall(r"^LIMIT(?:_TIME)?\(", TABLE, re.M)) and rows[-1]["time"], rows
     assert list(limits.missing(ROOT, rows)) == []
 
-    assert places(faults_with("NO", "CPU")) == AT_START
+    assert places(faults_with("NO", "CPU")) == AT_START + HAND_OUT
     assert places(faults_with("YES", "CPU")) == AT_START + CHANGE
-    assert places(faults_with("NO", "MADE_UP")) == AT_START + BIT
+    assert places(faults_with("NO", "MADE_UP")) == AT_START + BIT + HAND_OUT
 
     for path, line in (("agent/docker/docker_json.c", 'json_integer((json_int_t)limits->cpu_shares)'),
                        ("agent/cgroup/cgroup_limit.c", '"cpu.shares", l->cpu_shares'),
-                       ("agent/cgroup/cgroup_limit.c", '1 + (l->cpu_shares - 2)')):
+                       ("agent/cgroup/cgroup_limit.c", '1 + (l->cpu_shares - 2)'),
+                       ("agent/sandbox/hand_out.c", "l->limits.pids"),
+                       ("web/lib/limits.js", 'name: "pids"')):
         (fault,) = limits.missing(Without(path, line), rows)
-        assert fault.startswith("cpu_shares is missing in " + path), fault
-    print("a row that is alone is told in", len(AT_START + BIT + CHANGE), "places")
+        assert re.match(r"(cpu_shares|pids) is missing in " + re.escape(path), fault), fault
+    print("a row that is alone is told in", len(AT_START + BIT + HAND_OUT + CHANGE), "places")
 
 
 main()

@@ -3,6 +3,7 @@ import io
 import os
 import pty
 import re
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from corral import wait_until
 from test_cli_run import environ_of
 
 MANIFEST = r"busybox find . -type f -exec busybox md5sum {} \; | busybox sort; busybox find . ! -type p -exec busybox stat -c '%n %a %F %N' {} \; | busybox sort"
@@ -212,6 +214,14 @@ def test_a_progress_line_on_a_terminal(corral, user, shell, tmp_path):
         assert run.wait(60) == 0
         assert bool(re.search(rb"\[#* *\] +\d+% .*MiB, .*iB/s", said)) == shown, said
         os.close(lead)
+
+
+def test_a_signal_leaves_no_part_of_a_file(corral, user, shell, tmp_path):
+    shell("truncate -s 900M f")
+    run = subprocess.Popen([corral.home / "bin/corral", "cp", "web:f", tmp_path], env=environ_of(corral, user.session.headers["X-API-Key"]))
+    wait_until("it is under way", lambda: any(path.stat().st_size for path in tmp_path.iterdir()))
+    run.send_signal(signal.SIGINT)
+    assert run.wait(10) == -signal.SIGINT and list(tmp_path.iterdir()) == []
 
 
 def test_no_archive_on_a_terminal(corral, user, shell):

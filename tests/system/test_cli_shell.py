@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 from corral import wait_until
@@ -131,13 +130,13 @@ def test_who_is_refused(terminal, sandbox, args, env, code, says):
     assert t.ended() == code and says.encode() in t.output, t.output
 
 
-def test_an_administrator(corral, terminal, sandbox):
+def test_an_administrator(corral, terminal, user, sandbox):
     admin = {"CORRAL_API_KEY": corral.admin_key}
     assert terminal("shell", sandbox, "true", env=admin).ended() == 1
     assert terminal("shell", "--admin-access", sandbox, "--", "sh", "-c", "exit 5", env=admin).ended() == 5
     assert terminal("exec", "-it", "--admin-access", sandbox, "sh", "-c", "exit 6", env=admin).ended() == 6
     t = terminal("exec", "-t", "--admin-access", sandbox, "sleep", "1000", env=admin)
-    time.sleep(1)
+    wait_until("it runs", lambda: any(p["state"] == "running" for p in processes(user, sandbox)), 20)
     t.signal(signal.SIGTERM)
     assert t.ended() == 128 + signal.SIGTERM
     listed = json.loads(corral.cli("ps", "--admin-access", "--json", sandbox).stdout)["items"]

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -121,8 +122,8 @@ def test_input_from_a_file(begin, sandbox, tmp_path):
 
 
 def test_input_that_comes_late(begin, sandbox):
-    run = begin("exec", sandbox, "sh", "-c", "while read -r line; do echo got $line; done; echo end", stdin=subprocess.PIPE, bufsize=0)
-    time.sleep(1)
+    run = begin("exec", sandbox, "sh", "-c", "echo there; while read -r line; do echo got $line; done; echo end", stdin=subprocess.PIPE, bufsize=0)
+    assert run.stdout.readline() == b"there\n"
     for word in (b"one", b"two"):
         run.stdin.write(word + b"\n")
         assert run.stdout.readline() == b"got " + word + b"\n"
@@ -260,16 +261,50 @@ def test_a_client_that_comes_late_finds_everything(user, sandbox):
     assert Channels(user, f"/sandbox/{sandbox}/processes/{free}/attach").begin > 0
 
 
+class Slow:
+    """An attachment over a slow network: what it has not read waits at the server. Counts all output that has come."""
+
+    def __init__(self, user, path):
+        host, port = user.url.split("//")[1].split(":")
+        self.s = socket.socket()
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.s.connect((host, int(port)))
+        self.s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {user.session.headers['X-API-Key']}\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                       "Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self.s.recv(1)
+        assert head.startswith(b"HTTP/1.1 101"), head
+
+    def read(self, enough):
+        frames, output, at = b"", b"", 0
+        while len(frames) < enough:
+            frames += self.s.recv(4096)
+        while at + 4 < len(frames):
+            short = frames[at + 1]
+            begin, size = (at + 4, int.from_bytes(frames[at + 2:at + 4], "big")) if short == 126 else (at + 2, short)
+            output += frames[begin + 1:begin + size]
+            at = begin + size
+        return output
+
+
 def test_a_client_that_comes_back_finds_everything(user, sandbox):
-    pid = start(user, sandbox, "seq 1 400000", grace_seconds=60)
-    c = Channels(user, f"/sandbox/{sandbox}/processes/{pid}/attach")
-    while len(c.output) < 500000:
-        c.step()
-    c.cut()
-    wait_until("it has gone on", lambda: user.good("GET", f"/sandbox/{sandbox}/processes/{pid}")["output_bytes"] > c.position, 20)
-    back = Channels(user, f"/sandbox/{sandbox}/processes/{pid}/attach?from={c.position}")
+    """Also over a slow network: what waits in the server's kernel is lost with the connection, and no more than the init keeps."""
+    pid, got = start(user, sandbox, "seq 1 400000", grace_seconds=60), b""
+    at, printed = f"/sandbox/{sandbox}/processes/{pid}", []
+
+    def waits():
+        printed.append((time.monotonic(), user.good("GET", at)["output_bytes"]))
+        return [b for t, b in printed if t < printed[-1][0] - 1.5][-1:] == [printed[-1][1]]
+    for _ in range(2):
+        slow = Slow(user, f"{at}/attach?from={len(got)}")
+        got += slow.read(200000)
+        wait_until("the process waits for its reader", waits, 20)
+        slow.s.close()
+    back = Channels(user, f"{at}/attach?from={len(got)}")
     assert back.ended(60) == 1000
-    assert c.output + back.output == b"".join(b"%d\n" % i for i in range(1, 400001))
+    assert got + back.output == b"".join(b"%d\n" % i for i in range(1, 400001))
 
 
 def test_a_client_with_input_comes_back_beside_another_one(user, sandbox):
@@ -338,7 +373,8 @@ def test_run_in_a_terminal(corral, environ, user):
     t.until("31 99\r\n/dev/pts/0\r\nxterm-256color\r\n")
     t.type("echo there; sleep 1000\r")
     t.until("there\r\n")
-    time.sleep(0.5) # it is the shell's line editor that reads keys before
+    (made,) = user.good("GET", "/sandbox")["items"]
+    wait_until("it sleeps", lambda: "sleep 1000" in processes(user, made["id"]).split("\n"), 20) # the shell's line editor reads keys before
     t.type("\x03")
     t.until(r"[$#] ")
     t.type("exit 9\r")

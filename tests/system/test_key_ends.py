@@ -91,10 +91,16 @@ def open_read(corral, key, sandbox, opened, user):
     return stream
 
 
+def helpers(user, sandbox):
+    """Processes of its init, which reads and writes files in one each."""
+    return int(run(user, sandbox, "ps -o args | grep -c '^/.corral/init'"))
+
+
 def open_write(corral, key, sandbox, opened, user):
+    before = helpers(user, sandbox)
     opened.append(Stream(corral, key, f"PUT /sandbox/{sandbox}/files?path=/workspace/new HTTP/1.1\nHost: h\nX-API-Key: {{key}}\n"
                          "Content-Length: 1000000", b"x" * 1000))
-    time.sleep(0.3)
+    wait_until("it is written", lambda: helpers(user, sandbox) == before + 1, 20)
     return opened[-1]
 
 
@@ -102,7 +108,7 @@ def open_input(corral, key, sandbox, opened, user):
     pid = user.good("POST", f"/sandbox/{sandbox}/processes", {"command": ["cat"], "stdin": True}, status=201)["pid"]
     opened.append(Stream(corral, key, f"POST /sandbox/{sandbox}/processes/{pid}/stdin HTTP/1.1\nHost: h\nX-API-Key: {{key}}\n"
                          "Content-Length: 1000000", b"x" * 1000))
-    time.sleep(0.3)
+    wait_until("its input comes", lambda: user.good("GET", f"/sandbox/{sandbox}/processes/{pid}")["output_bytes"] == 1000, 20)
     return opened[-1]
 
 

@@ -79,7 +79,8 @@ def test_a_kill_while_logs_are_taken(corral, user, pause):
             for n in range(5)]
     for sandbox in made:
         corral.tell(sandbox)
-    time.sleep(0.3 + pause)
+    wait_until("one is ending", lambda: user.show(made[0])["state"] != "running", 20, 0.01)
+    time.sleep(pause)
     agent_ends(corral, signal.SIGKILL)
     corral.restart("agent")
     for n, sandbox in enumerate(made):

@@ -115,6 +115,10 @@ def test_the_doctor(corral):
     assert capacity == min(200, room - room // 16) and checks["keyrings"]["ok"] == (capacity == 200), (keys, size, capacity)
     dockers = subprocess.run(doctor, env={**environ, "CORRAL_SECCOMP_PROFILE": "builtin"}, capture_output=True, text=True)
     assert dockers.returncode == 0 and "Docker's own profile" in dockers.stdout
+    new = subprocess.run([*doctor, "--json"], env={**environ, "CORRAL_STATE_DIR": str(corral.home / "not/yet/made")}, capture_output=True, text=True)
+    (space,) = [c for c in json.loads(new.stdout)["checks"] if c["name"] == "space"]
+    assert space == checks["space"] | {"detail": space["detail"]} and space["detail"].split(" %")[1] == " of the file system of %s are free" % (
+        corral.home / "not/yet/made"), space # as at a first start, which makes it
     unlimited = {f"CORRAL_DISK_{what}": "0" for what in ("READ_BYTES", "WRITE_BYTES", "OPERATIONS")}
     assert "no sandbox is limited" in subprocess.run(doctor, env={**environ, **unlimited}, capture_output=True, text=True).stdout
     no_mkfs = subprocess.run(doctor, env={**environ, "PATH": "/nowhere"}, capture_output=True, text=True)

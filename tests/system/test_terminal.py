@@ -191,11 +191,13 @@ def test_a_terminal_that_nobody_comes_back_to(corral, user, sandbox):
     corral.restart("controller", CORRAL_TERMINAL_GRACE_SECONDS="5")
     try:
         attended, left, again = (terminal(user, sandbox) for _ in range(3))
+        open_ones = lambda: corral.metric("corral_websocket_connections")  # noqa: E731
+        all_three = open_ones()
         for t in (left, again):
             t.type("(setsid sleep 1000 &); echo so''on\n")
             t.until("soon")
             t.cut()
-        time.sleep(1)
+        wait_until("they have left", lambda: open_ones() == all_three - 2)
         back = terminal(user, sandbox, f"?pid={again.pid}&from={again.position}")
         got = wait_until("it is killed", lambda: (p := show(user, sandbox, left.pid))["state"] == "exited" and p)
         assert got["signal"] == 9
@@ -221,11 +223,14 @@ def test_a_client_that_takes_nothing_stops_the_process(user, sandbox):
     def output():
         return show(user, sandbox, pid)["output_bytes"]
 
-    wait_until("it stands still", lambda: (n := output()) == (time.sleep(0.5) or output()) and n, 20)
-    stands = output()
+    def stands_still():
+        return wait_until("it stands still", lambda: (n := output()) == (time.sleep(0.5) or output()) and n, 20)
+
+    stands = stands_still()
     assert stands < 16 << 20 # what the sockets of this machine take, and the windows
     while a.position < stands + (1 << 20):
         a.step()
+    stands_still()
     b = attach(user, sandbox, pid)
     for _ in range(200):
         b.step() # one that reads sets the pace

@@ -1,4 +1,4 @@
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include "controller/api/api_int.h"
 
@@ -12,7 +12,6 @@
 struct fixture {
     struct loop *loop;
     struct api *api;
-    struct timer timer;
     struct key_query *query[64];
     unsigned queries, listed, deleted;
     int delete_code; /* 0: the key existed and is deleted */
@@ -103,36 +102,24 @@ static int teardown(void **state)
     while (f->queries)
         api_key_found(f->query[--f->queries], ERR_CANCELLED, &e, NULL, NULL, false, 0);
     api_free(f->api);
-    timer_stop(&f->timer);
     loop_free(f->loop);
     free(f);
     return 0;
 }
 
-static void end_turn(void *arg)
-{
-    struct fixture *f = arg;
-    loop_stop(f->loop);
-}
-
 static void turns(struct fixture *f)
 {
     for (int i = 0; i < 5; i++) {
-        timer_start(&f->timer, f->loop, 2, end_turn, f);
-        loop_run(f->loop);
+        run_for(f->loop, 2);
     }
 }
 
 static int send_one(struct fixture *f, const char *method, const char *key)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(http_server_port(f->api->server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char text[300];
     int len = snprintf(text, sizeof text, "%s /sandbox%s HTTP/1.1\r\nHost: h\r\nX-API-Key: %s\r\n\r\n",
                        method, strcmp(method, "GET") ? "/none" : "", key);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int fd = connect_to(http_server_port(f->api->server), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
     return fd;

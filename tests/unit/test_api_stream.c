@@ -1,4 +1,4 @@
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include "controller/api/api_int.h"
 #include "controller/api/api_stream.h"
@@ -18,7 +18,6 @@
 struct fixture {
     struct loop *loop;
     struct api *api;
-    struct timer timer;
     struct api_key key;
     uint32_t scopes;
     struct key_query *query;
@@ -162,16 +161,9 @@ static int teardown(void **state)
     if (f->call)
         api_stream_end(f->call);
     api_free(f->api);
-    timer_stop(&f->timer);
     loop_free(f->loop);
     free(f);
     return 0;
-}
-
-static void end_turn(void *arg)
-{
-    struct fixture *f = arg;
-    loop_stop(f->loop);
 }
 
 static void turn(struct fixture *f)
@@ -179,8 +171,7 @@ static void turn(struct fixture *f)
     struct caller caller = {.user_id = "usr_a", .key_id = "key_a", .scopes = f->scopes};
     struct key_query *query = f->query;
     uint8_t sha256[32];
-    timer_start(&f->timer, f->loop, 1, end_turn, f);
-    loop_run(f->loop);
+    run_for(f->loop, 1);
     f->query = query == f->query ? NULL : f->query;
     if (!query)
         return;
@@ -190,20 +181,15 @@ static void turn(struct fixture *f)
 
 static void turn_without_answer(struct fixture *f)
 {
-    timer_start(&f->timer, f->loop, 1, end_turn, f);
-    loop_run(f->loop);
+    run_for(f->loop, 1);
 }
 
 /* head: the request's line and headers, to which its key comes. */
 static int ask(struct fixture *f, const char *key, const char *head, const char *body)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(http_server_port(f->api->server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char text[8000];
     int len = snprintf(text, sizeof text, "%s\r\nHost: h\r\nX-API-Key: %s\r\n\r\n%s", head, key, body);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int fd = connect_to(http_server_port(f->api->server), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
     return fd;

@@ -1,9 +1,4 @@
-#include "controller/core/cluster_state.h"
-
-#include "tests/lib/unit.h"
-
-#define LEASE_MS 10000
-#define HOUR_MS  3600000
+#include "tests/lib/cluster.h"
 
 static void test_texts(void **state)
 {
@@ -39,23 +34,6 @@ static void test_sessions(void **state)
 
 /* --- rows, in a cluster state --- */
 
-static struct cluster_state *cluster;
-static struct cluster_state_effects effects;
-
-static struct sandbox_row row_of(int n, const char *node, enum sandbox_state state, uint64_t remaining_ms)
-{
-    uint8_t random[10] = {(uint8_t)n};
-    return (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
-                                .user = "usr_1",
-                                .node = node,
-                                .desired.generation = 1,
-                                .desired.state = DESIRED_RUNNING,
-                                .state = state,
-                                .desired.remaining_ms = remaining_ms,
-                                .desired.spec = (const uint8_t *)"s",
-                                .desired.spec_len = 1};
-}
-
 static struct sandbox_status running(const struct sandbox_row *row)
 {
     return (struct sandbox_status){
@@ -75,22 +53,6 @@ static int set_up(void **state)
     cluster = cluster_state_new(LEASE_MS);
     join(0, "h1", NULL, 0);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    cluster_state_free(cluster);
-    cluster_state_effects_fini(&effects);
-    return 0;
-}
-
-static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind)
-{
-    for (size_t i = 0; i < effects.count; i++) {
-        if (effects.item[i].kind == kind)
-            return &effects.item[i];
-    }
-    return NULL;
 }
 
 static void test_a_row_that_the_cluster_state_was_not_told_of(void **state)

@@ -1,28 +1,11 @@
 /* What the simulation does not reach, such as rows that the cluster state was not told of. */
-#include "controller/core/cluster_state.h"
-
-#include "tests/lib/unit.h"
+#include "tests/lib/cluster.h"
 
 #include <stdio.h>
 
-#define LEASE_MS 10000
-#define HOUR_MS  3600000
-
-static struct cluster_state *cluster;
-static struct cluster_state_effects effects;
-
 static struct sandbox_row running_row(const char *node)
 {
-    uint8_t random[10] = {1};
-    return (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
-                                .user = "usr_1",
-                                .node = node,
-                                .desired.generation = 1,
-                                .desired.state = DESIRED_RUNNING,
-                                .state = SANDBOX_RUNNING,
-                                .desired.remaining_ms = HOUR_MS,
-                                .desired.spec = (const uint8_t *)"s",
-                                .desired.spec_len = 1};
+    return row_of(1, node, SANDBOX_RUNNING, HOUR_MS);
 }
 
 static int set_up(void **state)
@@ -32,22 +15,6 @@ static int set_up(void **state)
     cluster_state_session(cluster, 0, &facts, NULL, 0, &effects);
     cluster_state_effects_clear(&effects);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    cluster_state_free(cluster);
-    cluster_state_effects_fini(&effects);
-    return 0;
-}
-
-static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind)
-{
-    for (size_t i = 0; i < effects.count; i++) {
-        if (effects.item[i].kind == kind)
-            return &effects.item[i];
-    }
-    return NULL;
 }
 
 static void test_a_running_row_is_not_made_again(void **state)

@@ -1,16 +1,9 @@
 /* A sandbox that its node cannot start, for a reason of the node, is placed on another node: once, and no
  * room is counted twice. */
-#include "controller/core/cluster_state.h"
-
-#include "tests/lib/unit.h"
+#include "tests/lib/cluster.h"
 
 #include <stdio.h>
 
-#define LEASE_MS 10000
-#define HOUR_MS  3600000
-
-static struct cluster_state *cluster;
-static struct cluster_state_effects effects;
 static struct sandbox_row row;
 
 static void join_node(const char *name, const char *region, const char *unhealthy)
@@ -25,18 +18,10 @@ static void join_node(const char *name, const char *region, const char *unhealth
 /* The sandbox is admitted on h1, the emptiest node, and h1 has begun to start it. */
 static void begin(const char *region)
 {
-    uint8_t random[10] = {1};
     struct place_request wish = {.limits = {.memory_bytes = 600, .cpu_millis = 1, .storage_bytes = 1},
                                  .region = region};
-    row = (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
-                               .user = "usr_1",
-                               .desired.generation = 1,
-                               .desired.state = DESIRED_RUNNING,
-                               .state = SANDBOX_PENDING,
-                               .desired.remaining_ms = HOUR_MS,
-                               .desired.limits = wish.limits,
-                               .desired.spec = (const uint8_t *)"s",
-                               .desired.spec_len = 1};
+    row = row_of(1, NULL, SANDBOX_PENDING, HOUR_MS);
+    row.desired.limits = wish.limits;
     row.node = cluster_state_place(cluster, &row.desired.id, &wish, NULL);
     assert_string_equal(row.node, "h1");
     cluster_state_admitted(cluster, 1, &row, &effects);
@@ -49,22 +34,6 @@ static int set_up(void **state)
     join_node("h1", "eu", "");
     cluster_state_effects_clear(&effects);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    cluster_state_free(cluster);
-    cluster_state_effects_fini(&effects);
-    return 0;
-}
-
-static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind)
-{
-    for (size_t i = 0; i < effects.count; i++) {
-        if (effects.item[i].kind == kind)
-            return &effects.item[i];
-    }
-    return NULL;
 }
 
 static struct sandbox_status failure(bool node_fault)

@@ -220,6 +220,31 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
     assert_true(told.from_ms == read.expires_ms && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
 }
 
+/* …and the clock was set once more before the row was read, which nobody saw yet: what remains by that clock
+ * is wrong, and the count goes on. */
+static void test_an_extension_that_is_read_after_another_step(void **state)
+{
+    step = STEP_MS;
+    struct sandbox_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    longer.waited_ms = 300;
+    longer.time = ROW_TIME_GIVEN;
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
+    cluster_state_desired(cluster, 1200, &longer, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
+    told_now();
+    cluster_state_expiries_told(cluster);
+    cluster_state_effects_clear(&effects);
+    step = 20 * STEP_MS;
+    struct sandbox_row read = row_at(1300, 2, longer.expires_ms);
+    assert_int_equal(read.desired.remaining_ms, 0);
+    cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
+    cluster_state_clock_stepped(cluster, 1500, 19 * STEP_MS, THEN + step);
+    struct told told = told_now();
+    assert_true(told.from_ms == longer.expires_ms);
+    assert_in_range(told.to_ms, longer.expires_ms + 19 * STEP_MS - 300,
+                    longer.expires_ms + 19 * STEP_MS + 300);
+}
+
 /* A row that is found wrong after the database was asked to move the rows is still to be corrected after that
  * answer. */
 static void test_a_row_found_wrong_while_the_rows_follow(void **state)
@@ -406,6 +431,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps_that_the_rows_followed,
                                         set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_extension_that_is_read_after_another_step, set_up_running,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_found_wrong_while_the_rows_follow, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_from_before_the_rows_followed, set_up_running,

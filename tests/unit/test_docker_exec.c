@@ -1,7 +1,7 @@
 /* Docker's exec, of a Docker that answers as Docker does: both ways, its refusals, and its ends. */
 #include "agent/docker/docker.h"
 #include "agent/docker/docker_frames.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,17 +26,9 @@ static struct world {
     int called, code, fd;
 } world;
 
-static void on_time(void *arg)
-{
-    loop_stop(world.loop);
-}
-
 static void turn(void)
 {
-    struct timer timer = {0};
-    timer_start(&timer, world.loop, 5, on_time, NULL);
-    loop_run(world.loop);
-    timer_stop(&timer);
+    run_for(world.loop, 5);
 }
 
 #define UNTIL(condition)                                                                                     \

@@ -3,14 +3,13 @@
 
 #include "common/base/err.h"
 #include "common/http/sse.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static struct loop *loop;
 static struct event_feed *feed;
-static struct timer turn;
 static uint64_t database; /* the latest number there is */
 static uint64_t asked_after;
 static unsigned reads;
@@ -73,21 +72,14 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     event_feed_free(feed);
-    timer_stop(&turn);
     later_cancel(&later);
     loop_free(loop);
     return 0;
 }
 
-static void stop(void *arg)
-{
-    loop_stop(loop);
-}
-
 static void run(uint64_t ms)
 {
-    timer_start(&turn, loop, ms, stop, NULL);
-    loop_run(loop);
+    run_for(loop, ms);
 }
 
 static void take(struct watcher *w)

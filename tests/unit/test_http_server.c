@@ -1,4 +1,4 @@
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include "common/http/http_server.h"
 
@@ -14,7 +14,6 @@
 struct fixture {
     struct loop *loop;
     struct http_server *server;
-    struct timer timer;
     struct http_exchange *held;
     char order[300]; /* the first letters of the callers, in the order in which they were served */
     unsigned gone;
@@ -96,31 +95,19 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     http_server_free(f->server);
-    timer_stop(&f->timer);
     loop_free(f->loop);
     free(f);
     return 0;
 }
 
-static void end_turn(void *arg)
-{
-    struct fixture *f = arg;
-    loop_stop(f->loop);
-}
-
 static void turn(struct fixture *f)
 {
-    timer_start(&f->timer, f->loop, 2, end_turn, f);
-    loop_run(f->loop);
+    run_for(f->loop, 2);
 }
 
 static int client(struct fixture *f)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(http_server_port(f->server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int fd = connect_to(http_server_port(f->server), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     turn(f);
     return fd;
@@ -369,21 +356,16 @@ static void test_new_connections_take_turns_too(void **state)
 {
     struct fixture *f = *state;
     struct http_limits wide = limits;
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(http_server_port(f->server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int in = client(f), fd[400];
     wide.connections = wide.strangers = wide.connections_per_address = 1000;
     http_server_set_limits(f->server, &wide);
-    for (int i = 0; i < 400; i++) {
-        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(fd[i], (struct sockaddr *)&to, sizeof to), 0);
-    }
+    for (int i = 0; i < 400; i++)
+        fd[i] = connect_to(http_server_port(f->server), 0);
     f->order[0] = 0;
     send_only(in, GET("ann"));
     struct deferred deferred = {0};
     while (!f->order[0]) {
-        deferred_call(&deferred, f->loop, end_turn, f);
+        deferred_call(&deferred, f->loop, turn_over, f->loop);
         loop_run(f->loop);
     }
     assert_in_range(http_server_connections(f->server), 1, 200);

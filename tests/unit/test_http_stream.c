@@ -1,4 +1,4 @@
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include "common/http/http_stream.h"
 
@@ -19,7 +19,6 @@
 struct fixture {
     struct loop *loop;
     struct http_server *server;
-    struct timer timer;
     struct http_exchange *x;
     bool takes;                  /* what on_piece returns */
     bool later;                  /* the test itself answers */
@@ -157,34 +156,20 @@ static int teardown(void **state)
     struct fixture *f = *state;
     http_server_free(f->server);
     assert_null(f->x);
-    timer_stop(&f->timer);
     loop_free(f->loop);
     free(f);
     return 0;
 }
 
-static void end_turn(void *arg)
-{
-    struct fixture *f = arg;
-    loop_stop(f->loop);
-}
-
 static void turn(struct fixture *f)
 {
-    timer_start(&f->timer, f->loop, 1, end_turn, f);
-    loop_run(f->loop);
+    run_for(f->loop, 1);
 }
 
 /* A client with small buffers: what it does not read soon waits in the server. */
 static int client(struct fixture *f, const char *text)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(http_server_port(f->server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0), size = 8192;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int fd = connect_to(http_server_port(f->server), 8192);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
     for (int i = 0; i < 10; i++)
@@ -196,8 +181,7 @@ static int client(struct fixture *f, const char *text)
 static void assert_rests(struct fixture *f)
 {
     uint64_t before = loop_spent_us();
-    timer_start(&f->timer, f->loop, 200, end_turn, f);
-    loop_run(f->loop);
+    run_for(f->loop, 200);
     assert_true(loop_spent_us() - before < 10000);
 }
 

@@ -1,4 +1,4 @@
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include "agent/initlink/initlink_process.h"
 
@@ -48,17 +48,9 @@ static void on_writable(void *arg)
     world.writable++;
 }
 
-static void on_time(void *arg)
-{
-    loop_stop(world.loop);
-}
-
 static void turn(void)
 {
-    struct timer timer = {0};
-    timer_start(&timer, world.loop, 10, on_time, NULL);
-    loop_run(world.loop);
-    timer_stop(&timer);
+    run_for(world.loop, 10);
 }
 
 #define UNTIL(condition)                                                                                     \
@@ -127,6 +119,28 @@ static void tell(uint32_t number, uint32_t state, uint64_t end_position)
 {
     struct init_process told = {.token = {1}, .state = state, .end = end_position, .oldest = end_position};
     say(INIT_PROCESS, number, &told, sizeof told);
+}
+
+/* An init reads at once what is written at once: it knows who reads before the process prints. */
+static void test_a_start_and_its_attachment_are_one_write(void **state)
+{
+    static uint8_t bytes[4096];
+    struct init_frame frame;
+    struct err e;
+    uint32_t attachment;
+    greet();
+    while (recv(world.fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    initlink_gather(world.link);
+    assert_int_equal(initlink_spawn(world.link, 7, a_spawn(), &e), 0);
+    assert_int_equal(recv(world.fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
+    assert_int_equal(initlink_attach(world.link, 7, 0, 4096, &attachment, &e), 0);
+    initlink_send(world.link);
+    ssize_t len = recv(world.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    long first = init_frame_get(bytes, (size_t)len, &frame);
+    assert_true(first > 0 && frame.type == INIT_SPAWN);
+    long second = init_frame_get(bytes + first, (size_t)(len - first), &frame);
+    assert_true(second == len - first && frame.type == INIT_ATTACH);
 }
 
 static void lost_again(int *before)
@@ -360,6 +374,7 @@ int main(void)
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_environment_is_written_and_read),
+        EACH(test_a_start_and_its_attachment_are_one_write),
         EACH(test_an_environment_goes_to_an_init_that_takes_one),
         EACH(test_a_link_by_another_way),
         EACH(test_an_old_init_is_served),

@@ -2,7 +2,7 @@
 #include "controller/streams/key_watch.h"
 
 #include "common/base/err.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include <stdio.h>
 
@@ -10,7 +10,6 @@
 
 static struct loop *loop;
 static struct key_watch *watch;
-static struct timer turn;
 static char asked[KEY_WATCH_BATCH][KEY_ID_MAX + 1];
 static size_t asked_count, readings;
 static bool current;
@@ -48,20 +47,13 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     key_watch_free(watch);
-    timer_stop(&turn);
     loop_free(loop);
     return 0;
 }
 
-static void stop(void *arg)
-{
-    loop_stop(loop);
-}
-
 static void run(uint64_t ms)
 {
-    timer_start(&turn, loop, ms, stop, NULL);
-    loop_run(loop);
+    run_for(loop, ms);
 }
 
 static void on_ended(void *arg, int code, const char *text)

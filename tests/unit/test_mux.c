@@ -137,17 +137,22 @@ static void run(struct fixture *f, bool (*until)(struct fixture *f))
     assert_false(f->late);
 }
 
-static void begin(struct fixture *f, bool raw)
+static void begin_over(struct fixture *f, bool raw, int kind)
 {
     static const struct mux_ops ops = {.on_open = on_open, .on_over = on_over};
     int ends[2];
-    assert_false(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends));
+    assert_false(socketpair(AF_UNIX, kind | SOCK_NONBLOCK, 0, ends));
     *f = (struct fixture){.loop = loop_new(), .raw = raw ? ends[1] : -1};
     f->a = (struct side){.f = f, .takes = true, .right = true};
     f->b = (struct side){.f = f, .takes = true, .right = true};
     f->a.mux = mux_new(f->loop, stream_new(NULL, ends[0]), &ops, &f->a);
     if (!raw)
         f->b.mux = mux_new(f->loop, stream_new(NULL, ends[1]), &ops, &f->b);
+}
+
+static void begin(struct fixture *f, bool raw)
+{
+    begin_over(f, raw, SOCK_STREAM);
 }
 
 static void end(struct fixture *f)
@@ -183,6 +188,11 @@ static bool b_closed(struct fixture *f)
 static bool a_over(struct fixture *f)
 {
     return f->a.over;
+}
+
+static bool a_has_room(struct fixture *f)
+{
+    return f->a.rooms;
 }
 
 static bool never(struct fixture *f)
@@ -453,6 +463,62 @@ static bool raw_has_bytes(struct fixture *f)
     return f->b.bytes >= 8 + 1 + 8 + 2 + 5;
 }
 
+static size_t frame_at(const uint8_t *at)
+{
+    uint32_t head;
+    memcpy(&head, at, sizeof head);
+    return 8 + (be32toh(head) >> 8);
+}
+
+/* Each packet is a record here. Of a frame that is larger than one the rest comes in the next, with whole
+ * frames behind it. */
+static bool raw_has_records(struct fixture *f)
+{
+    static uint8_t record[TLS_RECORD_MAX + 1];
+    for (ssize_t n; (n = recv(f->raw, record, sizeof record, 0)) > 0;) {
+        size_t at = f->a.sent; /* of the frame before */
+        assert_in_range(n, 1, TLS_RECORD_MAX);
+        while (at < (size_t)n) {
+            f->b.opens++;
+            at += frame_at(record + at);
+        }
+        f->a.sent = at - (size_t)n;
+        f->b.got_len += f->a.sent > 0;
+        f->b.bytes += (size_t)n;
+        f->b.channel++;
+    }
+    return f->b.bytes >= f->b.to_send;
+}
+
+/* A reader that takes a record at a time has whole frames, unless one is larger than a record. */
+static void test_records(void **state)
+{
+    static const uint8_t bytes[60000];
+    struct fixture f;
+    begin_over(&f, true, SOCK_SEQPACKET);
+    open_with(&f, "x");
+    mux_write(f.a.stream, 1, bytes, 100);
+    mux_write(f.a.stream, 1, bytes, sizeof bytes);
+    mux_write(f.a.stream, 1, bytes, 7);
+    f.b.to_send = (8 + 1) + (8 + 1 + 100) + (4 * (8 + 1) + sizeof bytes) + (8 + 1 + 7);
+    run(&f, raw_has_records);
+    assert_int_equal(f.b.bytes, f.b.to_send);
+    assert_int_equal(f.b.opens, 7);
+    assert_int_equal(f.b.got_len, 0);
+    f.b.bytes = f.b.opens = f.b.channel = 0;
+    say(&f, 3, 1, (const uint32_t[]){htobe32(sizeof bytes)}, 4);
+    run(&f, a_has_room);
+    for (int i = 0; i < 2; i++)
+        mux_write(f.a.stream, 1, bytes, MUX_DATA_MAX);
+    mux_write(f.a.stream, 1, bytes, 7);
+    f.b.to_send = 2 * (8 + 1 + MUX_DATA_MAX) + (8 + 1 + 7);
+    run(&f, raw_has_records);
+    assert_int_equal(f.b.opens, 3);
+    assert_int_equal(f.b.got_len, 2);
+    assert_int_equal(f.b.channel, 3);
+    end(&f);
+}
+
 /* Of a stream that was closed here, what the peer has still sent means nothing. */
 static void test_late_words(void **state)
 {
@@ -483,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_closed_by_its_opener),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_liars),
+        cmocka_unit_test(test_records),
         cmocka_unit_test(test_late_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

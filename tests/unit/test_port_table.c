@@ -1,7 +1,7 @@
 /* What a controller knows of ports: when it asks the database, and what it goes by meanwhile. */
 #include "controller/ports/port_table.h"
 
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include <stdio.h>
 
@@ -257,22 +257,14 @@ static void test_few_are_read_at_once(void **state)
     assert_int_equal(f->told, PORT_LOOKUPS_MAX + 2);
 }
 
-static void stop(void *arg)
-{
-    loop_stop(arg);
-}
-
 static void test_it_expires(void **state)
 {
     struct fixture *f = *state;
-    struct timer timer = {0};
     find(f, 1);
     answer(f, 0, 20);
     find(f, 1);
     assert_int_equal(f->code, 0);
-    timer_start(&timer, f->loop, 60, stop, f->loop);
-    loop_run(f->loop);
-    timer_stop(&timer);
+    run_for(f->loop, 60);
     find(f, 1);
     assert_true(f->code == ERR_NOT_FOUND && f->asked == 1);
 }

@@ -236,6 +236,22 @@ static void test_a_note(void **state)
     stream_start_fini(&start);
 }
 
+/* An agent is older than its controller while a cluster is upgraded. */
+static void test_an_operation_of_a_later_version(void **state)
+{
+    static const uint8_t sandbox[] = "\x0a\x1esbx_01M8DPJDHH1FFPKADQRKMRANFK", later[] = {0xd2, 0x0f, 0},
+                         verb[] = {0x82, 0x01, 2, 8, STREAM_FILE_VERBS};
+    uint8_t bytes[64];
+    struct stream_open back;
+    struct err e;
+    size_t len = sizeof sandbox - 1;
+    memcpy(bytes, sandbox, len);
+    memcpy(bytes + len, later, sizeof later);
+    assert_int_equal(stream_open_unpack(bytes, len + sizeof later, &back, &e), ERR_NOT_IMPLEMENTED);
+    memcpy(bytes + len, verb, sizeof verb);
+    assert_int_equal(stream_open_unpack(bytes, len + sizeof verb, &back, &e), ERR_NOT_IMPLEMENTED);
+}
+
 /* Whatever is cut or turned is an error, or another message; never more. */
 static void test_bad_bytes(void **state)
 {
@@ -350,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_a_process),
         cmocka_unit_test(test_other_messages),
         cmocka_unit_test(test_a_note),
+        cmocka_unit_test(test_an_operation_of_a_later_version),
         cmocka_unit_test(test_bad_bytes),
         cmocka_unit_test(test_the_trace_goes_along_where_it_is_valid),
     };

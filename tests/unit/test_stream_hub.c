@@ -2,7 +2,7 @@
 #include "controller/streams/stream_hub.h"
 
 #include "common/io/tls_mutual.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/turn.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -18,8 +18,7 @@ struct seen {
 static struct loop *loop;
 static struct key_watch *keys;
 static struct stream_hub *hub;
-static struct mux *node; /* the node's end */
-static struct timer turn;
+static struct mux *node;      /* the node's end */
 static struct key_status now; /* what the key that is read may do */
 static bool is_valid;
 static struct seen seen[STREAMS_PER_KEY];
@@ -80,20 +79,13 @@ static int tear_down(void **state)
     stream_hub_free(hub);
     mux_free(node);
     key_watch_free(keys);
-    timer_stop(&turn);
     loop_free(loop);
     return 0;
 }
 
-static void stop(void *arg)
-{
-    loop_stop(loop);
-}
-
 static void run(uint64_t ms)
 {
-    timer_start(&turn, loop, ms, stop, NULL);
-    loop_run(loop);
+    run_for(loop, ms);
 }
 
 /* What a slow machine needs longer for; a condition that never holds fails in the assertion after it. */

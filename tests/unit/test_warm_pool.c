@@ -1,106 +1,18 @@
 /* The controller's warm pool: how many members there are, who takes one over, and every way out of each
  * state. */
-#include "controller/core/cluster_state_warm.h"
-
-#include "tests/lib/unit.h"
+#include "tests/lib/warm_cluster.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define GIB      (1ull << 30)
 #define MIN      2
 #define MAX      6
 #define TICKS    20
 #define LATER_MS 700000 /* past the ten minutes of demand */
 
-static struct cluster_state *cluster;
-static struct cluster_state_effects effects;
-static uint64_t now;
-static uint8_t ids;
-
-static const struct warm_class base = {.image = "docker.io/library/corral-base:latest", .storage_bytes = GIB};
-static const struct warm_class other = {.image = "docker.io/library/python:3", .storage_bytes = GIB};
-
-static struct sandbox_id new_id(void)
-{
-    uint8_t random[10] = {++ids};
-    return sandbox_id_make(1, random);
-}
-
-static struct node_facts facts_of(const char *name)
-{
-    struct node_facts facts = {
-        .capacity = {8 * GIB, 8000, 100 * GIB, 100}, .enforces = ENFORCE_ALL, .pools = true};
-    snprintf(facts.name, sizeof facts.name, "%s", name);
-    return facts;
-}
-
-static void begin_session(const char *name, const struct sandbox_status *inventory, size_t count)
-{
-    struct node_facts facts = facts_of(name);
-    cluster_state_session(cluster, now, &facts, inventory, count, &effects);
-}
-
-static void set_policy(uint64_t min, uint64_t max)
-{
-    struct warm_policy policy = {.base = base, .min = min, .max = max};
-    cluster_state_warm_policy(cluster, &policy);
-}
-
 static int set_up(void **state)
 {
-    now = 1000000;
-    ids = 0;
-    cluster = cluster_state_new(10000);
-    begin_session("n1", NULL, 0);
-    set_policy(MIN, MAX);
-    cluster_state_effects_clear(&effects);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    cluster_state_free(cluster);
-    cluster_state_effects_fini(&effects);
-    return 0;
-}
-
-static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind,
-                                                    const struct sandbox_id *id)
-{
-    for (size_t i = effects.count; i-- > 0;) {
-        if (effects.item[i].kind == kind && !memcmp(&effects.item[i].id, id, sizeof *id))
-            return &effects.item[i];
-    }
-    return NULL;
-}
-
-static void say(const struct sandbox_id *id, enum sandbox_state state, uint64_t generation, bool pooled)
-{
-    static uint64_t number;
-    struct sandbox_status status = {
-        .id = *id, .generation = generation, .number = ++number, .state = state, .pooled = pooled};
-    cluster_state_status(cluster, now, "n1", &status, &effects);
-}
-
-/* Writes the row of the next member that is needed. False: none is. */
-static bool add_next(struct warm_row *row)
-{
-    if (!cluster_state_warm_next(cluster, now, row))
-        return false;
-    row->id = new_id();
-    cluster_state_warm_begin(cluster, now, row, (const uint8_t *)"spec", 4);
-    return true;
-}
-
-static struct sandbox_id make_one(void)
-{
-    struct warm_row row;
-    cluster_state_warm_tick(cluster, now, &effects);
-    assert_true(add_next(&row));
-    cluster_state_warm_added(cluster, now, &row.id, true, &effects);
-    say(&row.id, SANDBOX_RUNNING, 1, true);
-    return row.id;
+    return set_up_pool(MIN, MAX);
 }
 
 /* Makes all that are needed. Returns how many stand ready then. */
@@ -109,27 +21,15 @@ static size_t fill(void)
     struct warm_row row;
     for (unsigned i = 0; i < TICKS; i++) {
         cluster_state_warm_tick(cluster, now, &effects);
-        while (add_next(&row)) {
+        while (begin_next(&row)) {
             cluster_state_warm_added(cluster, now, &row.id, true, &effects);
-            say(&row.id, SANDBOX_RUNNING, 1, true);
+            say_status("n1", &row.id, SANDBOX_RUNNING, 1, true);
         }
     }
     return cluster_state_warm_stats(cluster).ready;
 }
 
-static struct place_request asks(void)
-{
-    return (struct place_request){.limits = {GIB / 8, 500, 512, GIB, 100, 1000}, .enforce = ENFORCE_ALL};
-}
-
-static bool take(const struct warm_class *class, struct sandbox_id *id)
-{
-    struct place_request request = asks();
-    cluster_state_warm_asked(cluster, now, class, "usr_1");
-    return cluster_state_warm_take(cluster, now, &request, class, true, id);
-}
-
-static struct sandbox_row row_of(const struct sandbox_id *id, const char *node)
+static struct sandbox_row row_like(const struct sandbox_id *id, const char *node)
 {
     return (struct sandbox_row){.desired = {.id = *id,
                                             .generation = 2,
@@ -147,7 +47,7 @@ static struct sandbox_row row_of(const struct sandbox_id *id, const char *node)
 static void admit(const struct sandbox_id *id)
 {
     struct place_request request = asks();
-    struct sandbox_row row = row_of(id, "n1");
+    struct sandbox_row row = row_like(id, "n1");
     struct err e;
     assert_string_equal(cluster_state_place(cluster, id, &request, &e), "n1");
     cluster_state_admitted(cluster, now, &row, &effects);
@@ -159,14 +59,14 @@ static void test_the_base_image_has_its_minimum(void **state)
 {
     struct warm_row row;
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_true(add_next(&row));
+    assert_true(begin_next(&row));
     assert_true(warm_class_same(&row.class, &base));
-    assert_false(add_next(&row)); /* one at a time on a node */
+    assert_false(begin_next(&row)); /* one at a time on a node */
     cluster_state_warm_added(cluster, now, &row.id, true, &effects);
-    const struct cluster_state_effect *told = effect_of(CLUSTER_DESIRED, &row.id);
+    const struct cluster_state_effect *told = effect_for(CLUSTER_DESIRED, &row.id);
     assert_true(told && told->desired.pooled && told->desired.generation == 1);
-    say(&row.id, SANDBOX_RUNNING, 1, true);
-    assert_non_null(effect_of(CLUSTER_ACK, &row.id));
+    say_status("n1", &row.id, SANDBOX_RUNNING, 1, true);
+    assert_non_null(effect_for(CLUSTER_ACK, &row.id));
     assert_int_equal(fill(), MIN);
 }
 
@@ -218,7 +118,7 @@ static void test_each_class_has_its_share(void **state)
         for (size_t n = 0; n < effects.count; n++) {
             const struct cluster_state_effect effect = effects.item[n];
             if (effect.kind == CLUSTER_DESIRED && effect.desired.state == DESIRED_GONE)
-                say(&effect.id, SANDBOX_STOPPED, effect.desired.generation, true);
+                say_status("n1", &effect.id, SANDBOX_STOPPED, effect.desired.generation, true);
             if (effect.kind == CLUSTER_WARM_DROP)
                 cluster_state_warm_dropped(cluster, &effect.id, true);
         }
@@ -246,7 +146,7 @@ static void test_nodes_that_have_none(void **state)
     struct sandbox_id id = make_one();
     cluster_state_node_mark(cluster, "n1", true, false, &effects);
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
     assert_int_equal(fill(), 0);
     cluster_state_node_mark(cluster, "n1", false, false, &effects);
     set_policy(MIN, 0);
@@ -261,17 +161,17 @@ static void test_a_sandbox_comes_first(void **state)
     request.limits.memory_bytes = 8 * GIB;
     assert_non_null(cluster_state_place(cluster, &id, &request, &e));
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &member)->desired.state, DESIRED_GONE);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &member)->desired.state, DESIRED_GONE);
 }
 
 static void test_a_node_where_they_fail_is_left_alone_for_a_while(void **state)
 {
     struct warm_row row;
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_true(add_next(&row));
+    assert_true(begin_next(&row));
     cluster_state_warm_added(cluster, now, &row.id, true, &effects);
-    say(&row.id, SANDBOX_FAILED, 1, true);
-    assert_non_null(effect_of(CLUSTER_WARM_DROP, &row.id));
+    say_status("n1", &row.id, SANDBOX_FAILED, 1, true);
+    assert_non_null(effect_for(CLUSTER_WARM_DROP, &row.id));
     cluster_state_warm_dropped(cluster, &row.id, true);
     cluster_state_warm_tick(cluster, now, &effects);
     assert_false(cluster_state_warm_next(cluster, now, &row));
@@ -290,12 +190,12 @@ static void test_a_create_takes_one_over(void **state)
     struct sandbox_id again;
     assert_false(take(&base, &again)); /* there was one */
     admit(&id);
-    const struct cluster_state_effect *told = effect_of(CLUSTER_DESIRED, &id);
+    const struct cluster_state_effect *told = effect_for(CLUSTER_DESIRED, &id);
     assert_true(told->desired.generation == 2 && !told->desired.pooled);
     assert_int_equal(cluster_state_warm_stats(cluster).taken, 1);
     effects.count = 0;
-    say(&id, SANDBOX_RUNNING, 2, false);
-    assert_int_equal(effect_of(CLUSTER_PERSIST, &id)->move.to, SANDBOX_RUNNING);
+    say_status("n1", &id, SANDBOX_RUNNING, 2, false);
+    assert_int_equal(effect_for(CLUSTER_PERSIST, &id)->move.to, SANDBOX_RUNNING);
 }
 
 static void test_who_takes_none(void **state)
@@ -330,10 +230,10 @@ static void test_one_that_dies_while_it_is_taken(void **state)
     struct sandbox_id id;
     make_one();
     assert_true(take(&base, &id));
-    say(&id, SANDBOX_STOPPED, 1, true);
-    assert_null(effect_of(CLUSTER_WARM_DROP, &id)); /* its row is the sandbox's soon */
+    say_status("n1", &id, SANDBOX_STOPPED, 1, true);
+    assert_null(effect_for(CLUSTER_WARM_DROP, &id)); /* its row is the sandbox's soon */
     admit(&id);
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.generation, 2);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.generation, 2);
 }
 
 static void test_one_that_dies_while_it_is_taken_and_comes_back(void **state)
@@ -341,11 +241,11 @@ static void test_one_that_dies_while_it_is_taken_and_comes_back(void **state)
     struct sandbox_id again;
     make_one();
     assert_true(take(&base, &again));
-    say(&again, SANDBOX_STOPPED, 1, true);
+    say_status("n1", &again, SANDBOX_STOPPED, 1, true);
     cluster_state_refused(cluster, &again);
     now += 3000;
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_non_null(effect_of(CLUSTER_WARM_DROP, &again));
+    assert_non_null(effect_for(CLUSTER_WARM_DROP, &again));
 }
 
 static void test_its_node_still_takes_the_sandbox_for_a_member(void **state)
@@ -355,16 +255,16 @@ static void test_its_node_still_takes_the_sandbox_for_a_member(void **state)
     assert_true(take(&base, &id));
     admit(&id);
     effects.count = 0;
-    say(&id, SANDBOX_RUNNING, 1, true); /* said before it heard of the sandbox */
-    assert_null(effect_of(CLUSTER_PERSIST, &id));
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.generation, 2);
+    say_status("n1", &id, SANDBOX_RUNNING, 1, true); /* said before it heard of the sandbox */
+    assert_null(effect_for(CLUSTER_PERSIST, &id));
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.generation, 2);
     struct sandbox_status status = {
         .id = id, .generation = 1, .number = 9, .state = SANDBOX_STOPPED, .pooled = true};
     effects.count = 0;
     begin_session("n1", &status, 1);
-    assert_null(effect_of(CLUSTER_PERSIST, &id));
-    assert_non_null(effect_of(CLUSTER_ACK, &id));
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.generation, 2);
+    assert_null(effect_for(CLUSTER_PERSIST, &id));
+    assert_non_null(effect_for(CLUSTER_ACK, &id));
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.generation, 2);
 }
 
 /* --- answers that are lost, and readings --- */
@@ -386,7 +286,7 @@ static void test_a_lost_answer_to_an_admission(void **state)
     struct warm_row row = {.id = id, .node = "n1", .class = base};
     effects.count = 0;
     read_rows(&row, 1); /* it is not; but the admission may still be under way */
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
     assert_false(take(&base, &again));
 
     make_one();
@@ -394,23 +294,23 @@ static void test_a_lost_answer_to_an_admission(void **state)
     cluster_state_warm_unsure(cluster, &id);
     effects.count = 0;
     read_rows(&row, 1); /* its own row is gone: it is a sandbox, which the reading of these takes */
-    assert_null(effect_of(CLUSTER_DESIRED, &id));
+    assert_null(effect_for(CLUSTER_DESIRED, &id));
 }
 
 static void test_a_lost_answer_to_a_new_row(void **state)
 {
     struct warm_row row;
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_true(add_next(&row));
+    assert_true(begin_next(&row));
     cluster_state_warm_added(cluster, now, &row.id, false, &effects);
-    assert_null(effect_of(CLUSTER_DESIRED, &row.id));
+    assert_null(effect_for(CLUSTER_DESIRED, &row.id));
     now += 3000;
     cluster_state_warm_tick(cluster, now, &effects);
-    assert_non_null(effect_of(CLUSTER_WARM_DROP, &row.id));
+    assert_non_null(effect_for(CLUSTER_WARM_DROP, &row.id));
     cluster_state_warm_dropped(cluster, &row.id, true);
     effects.count = 0;
     read_rows(&row, 1); /* it was written after all */
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &row.id)->desired.state, DESIRED_GONE);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &row.id)->desired.state, DESIRED_GONE);
 }
 
 static void test_rows_that_somebody_deleted(void **state)
@@ -418,7 +318,7 @@ static void test_rows_that_somebody_deleted(void **state)
     struct sandbox_id id = make_one();
     effects.count = 0;
     read_rows(NULL, 0);
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
 }
 
 /* --- nodes --- */
@@ -427,7 +327,7 @@ static void test_a_node_that_returns_without_it(void **state)
 {
     struct sandbox_id id = make_one();
     begin_session("n1", NULL, 0);
-    assert_non_null(effect_of(CLUSTER_WARM_DROP, &id));
+    assert_non_null(effect_for(CLUSTER_WARM_DROP, &id));
 }
 
 static void test_a_node_that_returns_with_it(void **state)
@@ -457,8 +357,8 @@ static void test_a_new_leader_takes_them_up(void **state)
 static void test_one_that_the_node_has_and_nobody_knows(void **state)
 {
     struct sandbox_id id = new_id();
-    say(&id, SANDBOX_RUNNING, 1, true);
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
+    say_status("n1", &id, SANDBOX_RUNNING, 1, true);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
 }
 
 static void test_it_is_placed_elsewhere(void **state)
@@ -471,7 +371,7 @@ static void test_it_is_placed_elsewhere(void **state)
     assert_true(take(&base, &id));
     request.other_than = "n1";
     assert_string_equal(cluster_state_place(cluster, &id, &request, &e), "n2");
-    struct sandbox_row row = row_of(&id, "n2");
+    struct sandbox_row row = row_like(&id, "n2");
     row.state = SANDBOX_PENDING;
     effects.count = 0;
     cluster_state_admitted(cluster, now, &row, &effects);
@@ -483,7 +383,7 @@ static void test_it_is_placed_elsewhere(void **state)
         told_n2 |= desired && !strcmp(effect->node, "n2") && effect->desired.state == DESIRED_RUNNING;
     }
     assert_true(gone_from_n1 && told_n2);
-    say(&id, SANDBOX_STOPPED, 2, true); /* n1's: it is not the sandbox's end */
+    say_status("n1", &id, SANDBOX_STOPPED, 2, true); /* n1's: it is not the sandbox's end */
     struct cluster_state_view view;
     assert_true(cluster_state_find(cluster, &id, &view) && view.state == SANDBOX_PENDING);
 }

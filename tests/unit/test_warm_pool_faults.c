@@ -1,104 +1,27 @@
 /* The controller's warm pool when something is wrong: a refused node, images that make no member, a tenant
  * that asks for much, nodes that are silent or gone. */
-#include "controller/core/cluster_state_warm.h"
-
-#include "tests/lib/unit.h"
+#include "tests/lib/warm_cluster.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define GIB (1ull << 30)
-
-static struct cluster_state *cluster;
-static struct cluster_state_effects effects;
-static uint64_t now;
-static uint8_t ids;
-
-static const struct warm_class base = {.image = "docker.io/library/corral-base:latest", .storage_bytes = GIB};
-static const struct warm_class other = {.image = "docker.io/library/python:3", .storage_bytes = GIB};
-
-static void begin_session(const char *name, const struct sandbox_status *inventory, size_t count)
-{
-    struct node_facts facts = {
-        .capacity = {8 * GIB, 8000, 100 * GIB, 100}, .enforces = ENFORCE_ALL, .pools = true};
-    snprintf(facts.name, sizeof facts.name, "%s", name);
-    cluster_state_session(cluster, now, &facts, inventory, count, &effects);
-}
-
-static void set_policy(uint64_t min, uint64_t max)
-{
-    struct warm_policy policy = {.base = base, .min = min, .max = max};
-    cluster_state_warm_policy(cluster, &policy);
-}
-
 static int set_up(void **state)
 {
-    now = 1000000;
-    ids = 0;
-    cluster = cluster_state_new(10000);
-    begin_session("n1", NULL, 0);
-    set_policy(1, 6);
-    cluster_state_effects_clear(&effects);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    cluster_state_free(cluster);
-    cluster_state_effects_fini(&effects);
-    return 0;
-}
-
-static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind,
-                                                    const struct sandbox_id *id)
-{
-    for (size_t i = effects.count; i-- > 0;) {
-        if (effects.item[i].kind == kind && !memcmp(&effects.item[i].id, id, sizeof *id))
-            return &effects.item[i];
-    }
-    return NULL;
+    return set_up_pool(1, 6);
 }
 
 static void say(const char *node, const struct sandbox_id *id, enum sandbox_state state)
 {
-    static uint64_t number;
-    struct sandbox_status status = {
-        .id = *id, .generation = 1, .number = ++number, .state = state, .pooled = true};
-    cluster_state_status(cluster, now, node, &status, &effects);
+    say_status(node, id, state, 1, true);
 }
 
-/* Writes the row of the next member that is needed. False: none is. */
+/* Begins the next member that is needed, and writes its row. False: none is. */
 static bool add_next(struct warm_row *row)
 {
-    uint8_t random[10] = {1, ++ids};
-    if (!cluster_state_warm_next(cluster, now, row))
-        return false;
-    row->id = sandbox_id_make(1, random);
-    cluster_state_warm_begin(cluster, now, row, (const uint8_t *)"spec", 4);
-    cluster_state_warm_added(cluster, now, &row->id, true, &effects);
-    return true;
-}
-
-/* The next member, made on its node. */
-static struct sandbox_id make_one(void)
-{
-    struct warm_row row;
-    cluster_state_warm_tick(cluster, now, &effects);
-    assert_true(add_next(&row));
-    say(row.node, &row.id, SANDBOX_RUNNING);
-    return row.id;
-}
-
-static struct place_request asks(void)
-{
-    return (struct place_request){.limits = {GIB / 8, 500, 512, GIB, 100, 1000}, .enforce = ENFORCE_ALL};
-}
-
-static bool take(const struct warm_class *class, struct sandbox_id *id)
-{
-    struct place_request request = asks();
-    cluster_state_warm_asked(cluster, now, class, "usr_1");
-    return cluster_state_warm_take(cluster, now, &request, class, true, id);
+    bool begun = begin_next(row);
+    if (begun)
+        cluster_state_warm_added(cluster, now, &row->id, true, &effects);
+    return begun;
 }
 
 /* --- one id, one sandbox --- */
@@ -124,7 +47,7 @@ static void test_a_create_whose_node_is_refused_keeps_its_id(void **state)
     cluster_state_admitted(cluster, now, &row, &effects);
     assert_false(take(&base, &again));
     say("n1", &id, SANDBOX_STOPPED);
-    assert_non_null(effect_of(CLUSTER_WARM_DROP, &id));
+    assert_non_null(effect_for(CLUSTER_WARM_DROP, &id));
 }
 
 static void test_a_create_that_is_refused_twice_gives_the_member_back(void **state)
@@ -176,9 +99,9 @@ static void test_a_member_that_nobody_knows_goes_as_a_member(void **state)
     cluster_state_warm_read(cluster, now, cluster_state_stamp(cluster), NULL, 0, &effects);
     effects.count = 0;
     say("n1", &id, SANDBOX_RUNNING);
-    assert_null(effect_of(CLUSTER_DESIRED, &id)); /* a sandbox of this id may just be read */
+    assert_null(effect_for(CLUSTER_DESIRED, &id)); /* a sandbox of this id may just be read */
     cluster_state_warm_read(cluster, now, cluster_state_stamp(cluster), NULL, 0, &effects);
-    const struct cluster_state_effect *told = effect_of(CLUSTER_DESIRED, &id);
+    const struct cluster_state_effect *told = effect_for(CLUSTER_DESIRED, &id);
     assert_true(told && told->desired.state == DESIRED_GONE && told->desired.pooled);
 }
 
@@ -428,7 +351,7 @@ static void test_members_of_a_node_that_was_removed_are_forgotten(void **state)
     begin_session("n1", NULL, 0);
     effects.count = 0;
     say("n1", &id, SANDBOX_RUNNING); /* it joined again, with the member */
-    assert_int_equal(effect_of(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
+    assert_int_equal(effect_for(CLUSTER_DESIRED, &id)->desired.state, DESIRED_GONE);
 }
 
 static void test_an_agent_that_knows_no_members_gets_none(void **state)
@@ -466,7 +389,7 @@ static void test_a_sandbox_that_ran_is_a_member_again(void **state)
     assert_true(cluster_state_find(cluster, &id, &view) && view.state == SANDBOX_RUNNING);
     effects.count = 0;
     say("n1", &id, SANDBOX_STOPPED);
-    const struct cluster_state_effect *move = effect_of(CLUSTER_PERSIST, &id);
+    const struct cluster_state_effect *move = effect_for(CLUSTER_PERSIST, &id);
     assert_true(move && move->move.to == SANDBOX_STOPPED && move->move.status.reason == REASON_ORPHANED);
 }
 

@@ -1,7 +1,7 @@
 // What the person has and may have.
 import { html } from "../vendor/preact.js";
 import { get } from "../lib/api.js";
-import { bytes, cpus, duration, number } from "../lib/format.js";
+import { LIMITS } from "../lib/limits.js";
 import { useLoad } from "../lib/load.js";
 import { session } from "../lib/session.js";
 import { useStore } from "../lib/store.js";
@@ -13,15 +13,8 @@ import { Keys } from "./user_keys.js";
 const EVERY_MS = 5000;
 
 function Limits({ most }) {
-    const rows = [
-        ["Memory", bytes(most.memory_bytes)],
-        ["CPU", cpus(most.cpu_millis)],
-        ["Disk", bytes(most.storage_bytes)],
-        ["Lifetime", duration(most.lifetime_seconds)],
-        ["Processes", number(most.pids)],
-        ["Open files", number(most.nofile)],
-    ];
-    return html`<dl class="facts">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+    const rows = LIMITS.filter(({ name }) => name in most);
+    return html`<dl class="facts">${rows.map(({ name, label, show }) => html`<dt>${label}</dt><dd>${show(most[name])}</dd>`)}</dl>`;
 }
 
 export function View() {

@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { get } from "../lib/api.js";
 import { bytes, cpus, duration, number, percent, rate } from "../lib/format.js";
+import { LIMITS } from "../lib/limits.js";
 import { useLoad } from "../lib/load.js";
 import { columns, pointOfStats, pointsOfHistory, withPoint } from "../lib/series.js";
 import { ENDED } from "../lib/words.js";
@@ -13,6 +14,7 @@ import { Time } from "../parts/time.js";
 import { UserName } from "../parts/user_name.js";
 
 const SAMPLE_MS = 1000;
+const CHARTED = new Set(["memory_bytes", "cpu_millis", "cpu_shares", "storage_bytes", "pids"]); // limits that are not listed among the facts
 const LIVE_SECONDS = 600;
 const STORED_SECONDS = 10; // between two samples of the history
 
@@ -120,7 +122,7 @@ function Facts({ sandbox }) {
         [ENDED.has(sandbox.state) ? "Was to end" : "Ends", html`<${Time} at=${sandbox.expires_at} />`],
         ["Network", sandbox.network === "none" ? "none" : sandbox.network],
         ["Shared memory", bytes(limits.shm_bytes)],
-        ["Open files", number(limits.nofile)],
+        ...LIMITS.filter(({ name }) => name in limits && !CHARTED.has(name)).map(({ name, label, show }) => [label, show(limits[name])]),
         ["Labels", labels.length ? labels.map(([name, value]) => html`<span class="label mono">${name}=${value}</span>`) : "none"],
         ["Start took", starts.length ? starts.map(([step, ms]) => `${step.replaceAll("_", " ")} ${number(ms)} ms`).join(", ") : "–"],
     ];

@@ -1,7 +1,8 @@
 // Tiers: the limits of users, and of each of their sandboxes.
 import { html, useState } from "../vendor/preact.js";
 import { call, list } from "../lib/api.js";
-import { bytes, cpus, duration, durationText, number, parseBytes, parseDuration, sizeText } from "../lib/format.js";
+import { number } from "../lib/format.js";
+import { LIMITS, whole } from "../lib/limits.js";
 import { useLoad } from "../lib/load.js";
 import { confirm, FormDialog } from "../parts/dialog.js";
 import { Check, Field } from "../parts/field.js";
@@ -11,19 +12,11 @@ import { Empty, Loaded } from "../parts/status.js";
 import { Table } from "../parts/table.js";
 import { say } from "../parts/toast.js";
 
-const whole = (text) => (/^[0-9]+$/.test(text.trim()) ? Number(text) : null);
-
-// title, from: of its column; show: as it is read; text: as it is typed; parse: of what was typed. An empty field is null: the configuration's default.
+// title, from: of its column; the rest as in LIMITS. An empty field is null: the configuration's default.
 const FIELDS = [
     { name: "max_sandboxes", from: null, label: "Live sandboxes of a user", title: "Sandboxes", show: number, text: String, parse: whole },
     { name: "max_key_sandboxes", from: "desk", label: "Live sandboxes of a key", title: "of a key", show: number, text: String, parse: whole },
-    { name: "memory_bytes", label: "Memory", show: bytes, text: sizeText, parse: parseBytes },
-    { name: "cpu_millis", label: "CPU", show: cpus, text: (value) => String(value / 1000), parse: (text) => Math.round(Number(text) * 1000) || null },
-    { name: "cpu_shares", from: "wide", label: "CPU shares", show: number, text: String, parse: whole },
-    { name: "storage_bytes", from: "desk", label: "Disk", show: bytes, text: sizeText, parse: parseBytes },
-    { name: "pids", from: "wide", label: "Processes", show: number, text: String, parse: whole },
-    { name: "nofile", from: "wide", label: "Open files", show: number, text: String, parse: whole },
-    { name: "lifetime_seconds", from: "desk", label: "Lifetime", show: duration, text: durationText, parse: parseDuration },
+    ...LIMITS,
 ];
 
 function bodyOf(form, tier) {
