@@ -203,7 +203,7 @@ $$;
 
 -- Of such an image, the nodes whose copies stay: the first that is ready, and the first of all, so that while nodes come and go there is no
 -- moment without one.
-create function image_keepers(of_ref text) returns setof text language sql stable as $$
+create function image_last_copies(of_ref text) returns setof text language sql stable as $$
     (select x.node from node_images x join nodes n on n.name = x.node where x.ref = of_ref and x.state = 'present'
         order by n.health <> 'ready', x.node limit 1)
     union (select x.node from node_images x where x.ref = of_ref and x.state = 'present' order by x.node limit 1)
@@ -213,7 +213,7 @@ $$;
 create function images_unused(older_than interval) returns setof node_images language sql stable as $$
     select x.* from node_images x join images i on i.ref = x.ref
     where x.state = 'present' and not x.in_use and not i.pinned and not i.removing and x.digest is not null
-        and not (i.ref in (select images_of_templates()) and x.node in (select image_keepers(i.ref)))
+        and not (i.ref in (select images_of_templates()) and x.node in (select image_last_copies(i.ref)))
         and image_sandboxes(i.ref, x.node) = 0 and image_warm(i, x.node) = 0
         and coalesce(x.used_at, x.changed_at) <= now() - older_than
 $$;
@@ -256,7 +256,7 @@ begin
     insert into node_images (ref, node, state, generation) select i.ref, n.name, 'waiting', i.generation
         from images i, nodes n where i.pinned and not i.removing and image_belongs(i.placed, n) on conflict do nothing;
     return query
-    with stays as materialized (select r.ref, k.node from images_of_templates() r(ref), image_keepers(r.ref) k(node)),
+    with stays as materialized (select r.ref, k.node from images_of_templates() r(ref), image_last_copies(r.ref) k(node)),
         due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
             x.state in ('waiting', 'pulling') or x.state = 'failed' and i.pinned as pulls,
             exists (select from stays s where s.ref = x.ref and s.node = x.node) as kept,
