@@ -35,7 +35,7 @@ enum opt_type {
 
 /*
  * The name of a value, or of an argument, also says how it is completed: "a|b" by these words,
- * SANDBOX, IMAGE, NODE, USER, TIER, STATE, REGION and PROFILE by names (completion.c).
+ * SANDBOX, IMAGE, TEMPLATE, NODE, USER, TIER, STATE, REGION and PROFILE by names (completion.c).
  *
  * The letters i and t are kept for --interactive and --tty, which users expect of them everywhere.
  */

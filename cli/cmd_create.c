@@ -6,9 +6,10 @@
 
 #include <stdio.h>
 
+#define READY_PATIENCE_S 3720
+
 const struct opt create_options[] = {
     {"image", 0, OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
-    {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},
 #define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
               letter, option_help, ...)                                                                      \
     LIMIT_IF_##asked(LIMIT_OPTION(option, letter, UNIT, name, option_help))
@@ -37,6 +38,7 @@ json_t *create_command(int argc, char **argv)
 }
 
 static const struct opt own_options[] = {
+    CREATE_NAME_OPTIONS,
     {"image-command", 0, OPT_FLAG, NULL, "use_image_command",
      "Run the image's own entry point and command, in its working directory."},
     {"async", 0, OPT_FLAG, NULL, NULL, "Return when it is admitted, without waiting until it runs."},
@@ -50,6 +52,8 @@ static int create(struct cli *cli, int argc, char **argv)
     if (argc)
         json_object_set_new(body, "command", create_command(argc, argv));
     cli_prefer_async(cli, cli_option(cli, "async"));
+    if (cli_option(cli, "template"))
+        cli_patience(cli, READY_PATIENCE_S); /* its ready check may take so long */
     int rc = cli_call(cli, "POST", "/sandbox", body, &answer);
     if (rc)
         return rc;

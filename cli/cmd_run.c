@@ -16,6 +16,7 @@
 
 static const struct opt run_options[] = {
     {"rm", 0, OPT_FLAG, NULL, NULL, "End the sandbox when the command has ended; otherwise it idles on."},
+    CREATE_NAME_OPTIONS,
     EXEC_OPTIONS,
     ESCAPE_OPTION,
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},

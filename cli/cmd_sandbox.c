@@ -15,6 +15,7 @@ static const struct opt ls_options[] = {
     {"all", 'a', OPT_FLAG, NULL, "all", "Also sandboxes that have ended."},
     {"state", 's', OPT_TEXT, "STATE", "state", "Only sandboxes in this state."},
     {"label", 'l', OPT_LABEL, "NAME=VALUE", "label", "Only sandboxes with this label."},
+    {"template", 0, OPT_TEXT, "TEMPLATE", "template", "Only sandboxes that were made by this template."},
     {"user", 'u', OPT_TEXT, "USER", "user", "Only sandboxes of this user (administrators)."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };

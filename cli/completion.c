@@ -128,7 +128,8 @@ static void offer_values(struct cli *cli, const char *value_name, const char *be
     } lists[] = {{"NODE", "/sandbox/system/nodes", "name", "state"},
                  {"REGION", "/sandbox/system/nodes", "region", "name"},
                  {"USER", "/sandbox/system/users", "id", "name"},
-                 {"TIER", "/sandbox/system/tiers", "name", "id"}};
+                 {"TIER", "/sandbox/system/tiers", "name", "id"},
+                 {"TEMPLATE", "/sandbox/templates", "name", "image"}};
     if (!strcmp(value_name, "SANDBOX"))
         offer_sandboxes(cli, before, typed);
     else if (!strcmp(value_name, "IMAGE"))

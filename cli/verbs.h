@@ -28,6 +28,9 @@ extern const struct command cmd_wait, cmd_quota;
 extern const struct command cmd_events;
 /* cmd_notifications.c */
 extern const struct command cmd_notifications, cmd_notifications_read;
+/* cmd_template.c */
+extern const struct command cmd_template_create, cmd_template_ls, cmd_template_show, cmd_template_versions,
+    cmd_template_set, cmd_template_rm;
 /* cmd_webhook.c */
 extern const struct command cmd_webhook_create, cmd_webhook_ls, cmd_webhook_show, cmd_webhook_set,
     cmd_webhook_rm, cmd_webhook_rotate, cmd_webhook_deliveries, cmd_webhook_replay;

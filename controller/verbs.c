@@ -184,13 +184,15 @@ struct key_list {
     unsigned missing;
 };
 
-static void print_key(void *arg, const char *key, uint64_t sandboxes, uint64_t webhooks, uint64_t registries)
+static void print_key(void *arg, const char *key, uint64_t sandboxes, uint64_t webhooks, uint64_t registries,
+                      uint64_t templates)
 {
     struct key_list *list = arg;
     bool here = secrets_has(list->secrets, key);
     list->missing += !here;
-    printf("%-32s %8" PRIu64 " sandboxes %8" PRIu64 " webhooks %8" PRIu64 " registries %s\n", key, sandboxes,
-           webhooks, registries, here ? "" : "missing in the key file");
+    printf("%-32s %8" PRIu64 " sandboxes %8" PRIu64 " webhooks %8" PRIu64 " registries %8" PRIu64
+           " templates %s\n",
+           key, sandboxes, webhooks, registries, templates, here ? "" : "missing in the key file");
 }
 
 int verb_secrets_status(const struct program *program, int argc, char **argv)

@@ -36,6 +36,10 @@ static const char *breach(const struct sandbox_spec *spec)
         return "network";
     if (spec->shm_bytes > INT64_MAX)
         return "shm_bytes";
+    if (!pb_list_check(spec->ready_command.item, spec->ready_command.count, SPEC_LIST_MAX, SPEC_STRING_MAX) ||
+        spec->ready_interval_ms > READY_INTERVAL_MAX_MS || spec->ready_timeout_ms > READY_TIMEOUT_MAX_MS ||
+        (spec->ready_command.count && !(spec->ready_interval_ms && spec->ready_timeout_ms)))
+        return "ready";
     if (!levels_fit(&spec->levels))
         return "levels";
     return NULL;
@@ -62,6 +66,10 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
     pb.use_image_command = spec->use_image_command;
     pb.idle_timeout_seconds = spec->idle_timeout_seconds;
     pb.shm_bytes = spec->shm_bytes;
+    pb.n_ready_command = spec->ready_command.count;
+    pb.ready_command = spec->ready_command.item;
+    pb.ready_interval_ms = spec->ready_interval_ms;
+    pb.ready_timeout_ms = spec->ready_timeout_ms;
     pb.levels = &levels;
 #define TO(name) levels.name = spec->levels.name;
     VIOLATION_LEVELS(TO)
@@ -78,6 +86,8 @@ static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
     spec->use_image_command = pb->use_image_command;
     spec->idle_timeout_seconds = pb->idle_timeout_seconds;
     spec->shm_bytes = pb->shm_bytes;
+    spec->ready_interval_ms = pb->ready_interval_ms;
+    spec->ready_timeout_ms = pb->ready_timeout_ms;
 #define FROM(name) spec->levels.name = pb->levels->name;
     if (pb->levels) {
         VIOLATION_LEVELS(FROM)
@@ -91,7 +101,10 @@ static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
         spec->sealed_env_len = pb->sealed_env.len;
     }
     return pb_list_copy(&spec->command, pb->command, pb->n_command, SPEC_LIST_MAX, SPEC_STRING_MAX) &&
-           pb_list_copy(&spec->env, pb->env, pb->n_env, SPEC_LIST_MAX, SPEC_STRING_MAX) && !breach(spec);
+           pb_list_copy(&spec->env, pb->env, pb->n_env, SPEC_LIST_MAX, SPEC_STRING_MAX) &&
+           pb_list_copy(&spec->ready_command, pb->ready_command, pb->n_ready_command, SPEC_LIST_MAX,
+                        SPEC_STRING_MAX) &&
+           !breach(spec);
 }
 
 int sandbox_spec_unpack(const uint8_t *bytes, size_t len, struct sandbox_spec *spec, struct err *err)

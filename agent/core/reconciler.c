@@ -75,18 +75,30 @@ static void note_earlier_end(struct sandbox *sandbox, const struct sandbox_exit 
         sandbox_set_end(sandbox, exit);
 }
 
+/* It is told once that is on disk. */
+static void tell_running(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
+{
+    sandbox_report_saved(sandbox, effects);
+    sandbox_follow_pause(sandbox, now, effects);
+}
+
 /* Its command has begun. */
-static void runs_now(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
+static void runs_now(struct sandbox *sandbox, uint64_t now, bool unready, struct reconciler_effects *effects)
 {
     sandbox->record.phase = PHASE_RUNNING;
     sandbox->record.ran = true;
+    sandbox->record.unready = unready;
     sandbox->record.started_ms = now;
     if (sandbox->ending) {
         sandbox_kill(sandbox, now, effects);
         return;
     }
-    sandbox_report_saved(sandbox, effects);
-    sandbox_follow_pause(sandbox, now, effects);
+    if (unready) {
+        sandbox_save(sandbox, effects);
+        sandbox_effect(effects, RECONCILER_CHECK, &sandbox->record.id);
+    } else {
+        tell_running(sandbox, now, effects);
+    }
     if (!sandbox->record
              .warm) /* else its limits hold, and Docker is told by a later tick: nobody waits for that */
         sandbox_follow_limits(sandbox, effects);
@@ -112,6 +124,8 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
         if (runs) {
             sandbox_save(sandbox, effects);
             sandbox_report(sandbox, now, effects);
+            if (sandbox->record.unready)
+                sandbox_effect(effects, RECONCILER_CHECK, id);
             return;
         }
         reconciler_dead(reconciler, now, id, exit, effects);
@@ -129,7 +143,7 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
 }
 
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
-                        uint32_t enforced, bool by_docker, struct reconciler_effects *effects)
+                        uint32_t enforced, bool by_docker, bool unready, struct reconciler_effects *effects)
 {
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
     if (!sandbox || sandbox->fate != FATE_UNKNOWN || sandbox->record.phase > PHASE_STARTING)
@@ -137,7 +151,7 @@ void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struc
     sandbox->fate = FATE_KNOWN;
     sandbox->record.enforced = enforced;
     sandbox->record.by_docker = by_docker;
-    runs_now(sandbox, now, effects);
+    runs_now(sandbox, now, unready, effects);
 }
 
 /* --- desired states --- */
@@ -373,7 +387,39 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
         return;
     }
     sandbox->start = made->times;
-    runs_now(sandbox, now, effects);
+    runs_now(sandbox, now, made->unready, effects);
+}
+
+/* Whether its ready check matters: it goes on, and the sandbox has not begun to end. */
+static bool is_checked(const struct sandbox *sandbox)
+{
+    return sandbox && sandbox->record.unready && sandbox->record.phase == PHASE_RUNNING && !sandbox->ending;
+}
+
+void reconciler_ready(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                      struct reconciler_effects *effects)
+{
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!is_checked(sandbox))
+        return;
+    sandbox->record.unready = false;
+    if (sandbox->start.measured)
+        start_times_add(&sandbox->start, START_TIME_READY, now - sandbox->record.started_ms);
+    sandbox->record.started_ms = now;
+    tell_running(sandbox, now, effects);
+}
+
+void reconciler_not_ready(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                          const char *detail, struct reconciler_effects *effects)
+{
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    struct sandbox_exit exit = ending_of(REASON_START_FAILED);
+    if (!is_checked(sandbox))
+        return;
+    snprintf(exit.detail, sizeof exit.detail, "%s", detail);
+    sandbox->record.failed = true;
+    sandbox->record.ran = false;
+    sandbox_end(sandbox, now, &exit, effects);
 }
 
 void reconciler_not_handed_out(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
@@ -521,7 +567,7 @@ void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct 
                       const char *detail, struct reconciler_effects *effects)
 {
     struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!sandbox || sandbox->ending || sandbox->record.phase != PHASE_RUNNING ||
+    if (!sandbox || sandbox->ending || sandbox->record.phase != PHASE_RUNNING || sandbox->record.unready ||
         sandbox->record.desired != DESIRED_RUNNING)
         return;
     sandbox->record.desired = DESIRED_PAUSED;

@@ -33,6 +33,7 @@ enum reconciler_effect_kind {
     RECONCILER_PREPARE,  /* give the member the sandbox's limits and environment, but begin nothing in it */
     RECONCILER_HAND_OUT, /* begin the sandbox's command in it, once that is done; then reconciler_started, or
                             reconciler_not_handed_out at any time since RECONCILER_PREPARE */
+    RECONCILER_CHECK,    /* do its ready check, then reconciler_ready or reconciler_not_ready */
     RECONCILER_ABORT,    /* it is to end: abort its start; reconciler_started comes at once */
     RECONCILER_PAUSE,    /* freeze it, then reconciler_paused */
     RECONCILER_RESUME,   /* thaw it, then reconciler_paused */
@@ -84,7 +85,7 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
 /* Instead of reconciler_found, for a sandbox whose start was interrupted and whose command has begun or
  * already ended: the command is not started a second time. */
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
-                        uint32_t enforced, bool by_docker, struct reconciler_effects *effects);
+                        uint32_t enforced, bool by_docker, bool unready, struct reconciler_effects *effects);
 
 /* A desired state from the controller. Its spec is copied. */
 void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
@@ -117,9 +118,16 @@ struct start_result {
     uint32_t enforced;
     struct start_times times; /* if ok: of its steps */
     bool by_docker;           /* ok: its init is linked by Docker's exec */
+    bool unready;             /* ok: it has a ready check, and runs only once that succeeds */
 };
 void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                         const struct start_result *made, struct reconciler_effects *effects);
+
+/* Its ready check has succeeded, or has failed for good: it ends then, and never ran. */
+void reconciler_ready(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                      struct reconciler_effects *effects);
+void reconciler_not_ready(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                          const char *detail, struct reconciler_effects *effects);
 
 /* The member was found unfit, and nothing of the sandbox has begun in it: starts it cold. */
 void reconciler_not_handed_out(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,

@@ -41,6 +41,7 @@ struct sandbox_record {
     bool has_exit_code;
     int32_t exit_code;
     bool ran;
+    bool unready;      /* its command has begun, and its ready check goes on: it runs once that succeeds */
     uint32_t enforced; /* enum enforce_bit */
     bool by_docker;    /* its init is linked by Docker's exec */
 

@@ -27,7 +27,7 @@ static enum sandbox_state visible_state(const struct sandbox_record *r)
     case PHASE_STARTING:
         return SANDBOX_STARTING;
     case PHASE_RUNNING:
-        return r->paused ? SANDBOX_PAUSED : SANDBOX_RUNNING;
+        return r->unready ? SANDBOX_STARTING : r->paused ? SANDBOX_PAUSED : SANDBOX_RUNNING;
     case PHASE_KILLING:
     case PHASE_REMOVING:
         return SANDBOX_STOPPING;
@@ -280,7 +280,8 @@ void sandbox_follow_pause(struct sandbox *sandbox, uint64_t now, struct reconcil
 {
     bool desired = sandbox->record.desired == DESIRED_PAUSED;
     if (sandbox->record.phase != PHASE_RUNNING || (sandbox->owed & OWED_PAUSE) ||
-        sandbox->fate == FATE_UNKNOWN || desired == sandbox->record.paused || now < sandbox->next_try_ms)
+        sandbox->fate == FATE_UNKNOWN || desired == sandbox->record.paused || now < sandbox->next_try_ms ||
+        (desired && sandbox->record.unready))
         return;
     if (desired && sandbox->record.idled && sandbox->saving != SAVED)
         return; /* only this node wants the pause: an agent that restarts without its record would resume it

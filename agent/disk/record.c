@@ -41,6 +41,7 @@ static const struct number numbers[] = {
     NUMBER(has_exit_code),
     NUMBER(exit_code),
     NUMBER(ran),
+    NUMBER(unready),
     NUMBER(enforced),
     NUMBER(by_docker),
     NUMBER(deadline_ms),

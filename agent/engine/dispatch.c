@@ -5,6 +5,7 @@
 #include "agent/sandbox/change.h"
 #include "agent/sandbox/hand_out.h"
 #include "agent/sandbox/kill.h"
+#include "agent/sandbox/ready.h"
 #include "agent/sandbox/remove.h"
 #include "agent/sandbox/runtime.h"
 #include "agent/sandbox/start.h"
@@ -55,6 +56,11 @@ static void remove_all(struct agent *agent, const struct reconciler_effect *effe
     agent_remove(agent_runtime(agent, &effect->id));
 }
 
+static void check_ready(struct agent *agent, const struct reconciler_effect *effect)
+{
+    agent_ready_begin(agent, &effect->id);
+}
+
 static void report(struct agent *agent, const struct reconciler_effect *effect)
 {
     uplink_status(agent->uplink, &effect->status);
@@ -74,6 +80,7 @@ static void act(void *owner, const struct reconciler_effect *effect)
         [RECONCILER_KILL] = kill_processes, [RECONCILER_REMOVE] = remove_all,
         [RECONCILER_REPORT] = report,       [RECONCILER_FORGET] = forget_record,
         [RECONCILER_PREPARE] = prepare,     [RECONCILER_HAND_OUT] = hand_out,
+        [RECONCILER_CHECK] = check_ready,
     };
     acts[effect->kind](owner, effect);
 }

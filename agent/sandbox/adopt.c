@@ -18,7 +18,8 @@ void agent_adopt(struct runtime *runtime, bool begun)
     if (begun) {
         agent_environment_forget(agent, &runtime->id);
         reconciler_adopted(agent->reconciler, loop_now_ms(), &runtime->id, agent->enforces,
-                           initlink_is_relayed(runtime->init), engine_effects(agent->engine));
+                           initlink_is_relayed(runtime->init), runtime->checks_ready,
+                           engine_effects(agent->engine));
     } else {
         reconciler_found(agent->reconciler, loop_now_ms(), &runtime->id, false, NULL,
                          engine_effects(agent->engine));

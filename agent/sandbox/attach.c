@@ -4,6 +4,7 @@
 #include "agent/cgroup/ucount.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
+#include "agent/sandbox/ready.h"
 #include "agent/sandbox/relay.h"
 #include "agent/sandbox/watch.h"
 
@@ -90,6 +91,7 @@ static void on_init_lost(void *arg, const struct err *why)
 static void on_init_update(void *arg, const struct initlink_update *update)
 {
     struct runtime *runtime = arg;
+    agent_ready_update(runtime, update);
     if (runtime->agent->follower)
         runtime->agent->follower->on_update(runtime, update);
 }

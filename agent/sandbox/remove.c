@@ -6,6 +6,7 @@
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/member.h"
 #include "agent/sandbox/processes.h"
+#include "agent/sandbox/ready.h"
 #include "agent/sandbox/relay.h"
 #include "agent/sandbox/start_step.h"
 #include "agent/sandbox/take_log.h"
@@ -28,6 +29,7 @@ void agent_runtime_free(struct runtime *runtime)
     if (runtime->agent->follower)
         runtime->agent->follower->on_drop(runtime);
     HASH_DEL(runtime->agent->runtimes, runtime);
+    agent_ready_end(runtime);
     start_free(runtime->start);
     agent_take_log_end(runtime);
     timer_stop(&runtime->adopting);
@@ -144,6 +146,7 @@ void agent_remove(struct runtime *runtime)
     if (runtime->removing)
         return;
     runtime->removing = true;
+    agent_ready_end(runtime);
     if (agent->follower)
         agent->follower->on_drop(runtime);
     close_episodes(agent, runtime);

@@ -33,6 +33,7 @@ void agent_runtime_take_spec(struct runtime *runtime, const struct sandbox_spec 
     runtime->idle_timeout_seconds = spec->idle_timeout_seconds;
     runtime->levels = spec->levels;
     runtime->idles = !spec->command.count && !spec->use_image_command;
+    runtime->checks_ready = spec->ready_command.count > 0;
     free(runtime->kernel);
     runtime->kernel = agent_relay_may(spec) ? mem_strdup(spec->runtime) : NULL;
     runtime->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);

@@ -23,6 +23,7 @@ struct runtime;
 struct start;
 struct taking;
 struct process_grace;
+struct ready;
 struct relay;
 
 /* Callbacks for what its init reports: of its start, or of its adoption after a restart. Only on_ready is
@@ -74,6 +75,8 @@ struct runtime {
     bool log_taken;                 /* its log was read, or cannot be any more (take_log.h) */
     bool log_dropped;               /* its log is not to be kept */
     bool may_come_late;             /* a request to create or start its container was given up */
+    struct ready *ready;            /* while its ready check goes on (ready.h) */
+    bool checks_ready;              /* its spec has such a check */
     struct process_stream *streams; /* open streams of its processes (agent/streams/) */
     struct process_grace *graces;   /* of processes that nobody is attached to (agent/streams/) */
     UT_hash_handle hh;

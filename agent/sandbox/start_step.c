@@ -101,7 +101,8 @@ void start_succeed(struct start *start)
 {
     struct start_result made = {.ok = true,
                                 .enforced = start->runtime->agent->enforces,
-                                .by_docker = initlink_is_relayed(start->runtime->init)};
+                                .by_docker = initlink_is_relayed(start->runtime->init),
+                                .unready = !start->for_pool && start->spec.ready_command.count > 0};
     start_watch_end(&start->watch, loop_now_ms());
     made.times = start->watch.times;
     if (start->for_pool)

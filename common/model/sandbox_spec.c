@@ -28,6 +28,7 @@ void sandbox_spec_fini(struct sandbox_spec *spec)
     free(spec->user);
     string_list_fini(&spec->command);
     string_list_fini(&spec->env);
+    string_list_fini(&spec->ready_command);
     free(spec->sealed_env);
     memset(spec, 0, sizeof *spec);
 }

@@ -25,6 +25,10 @@ struct sandbox_limits {
 #define LIMIT_IF_YES(...) __VA_ARGS__
 #define LIMIT_IF_NO(...)
 
+/* The most of a ready check: between two tries, and for all of them. */
+#define READY_INTERVAL_MAX_MS 60000
+#define READY_TIMEOUT_MAX_MS  3600000
+
 enum sandbox_network { NETWORK_NONE, NETWORK_EGRESS };
 
 /*
@@ -57,10 +61,13 @@ struct sandbox_spec {
     enum sandbox_network network;
     char *runtime; /* NULL: the daemon's default */
     bool use_image_command;
-    uint64_t idle_timeout_seconds;  /* 0: none */
-    struct violation_levels levels; /* copied from the tier */
-    char *user;                     /* id; NULL: the controller sent none */
-    uint64_t shm_bytes;             /* size of /dev/shm; 0: sandbox_default_shm() of the memory limit */
+    uint64_t idle_timeout_seconds;    /* 0: none */
+    struct violation_levels levels;   /* copied from the tier */
+    char *user;                       /* id; NULL: the controller sent none */
+    struct string_list ready_command; /* it runs when this succeeds inside; empty: at once */
+    uint32_t ready_interval_ms;       /* between two tries */
+    uint32_t ready_timeout_ms;        /* for all tries */
+    uint64_t shm_bytes;               /* size of /dev/shm; 0: sandbox_default_shm() of the memory limit */
 };
 
 /* The default size of /dev/shm: half of the memory limit, at most Docker's default of 64 MiB. */

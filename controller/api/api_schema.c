@@ -192,7 +192,28 @@ static const struct field *field_find(const struct field_table *table, const cha
     return NULL;
 }
 
-/* Checks an object whose values are numbers, or null where that is allowed. */
+static void check_value(const struct field *f, json_t *value, json_t *errors);
+
+/* Checks a value within an object that is no number: what is wrong with it is told behind the object's name.
+ */
+static void check_within(const struct field *f, const struct field *in, json_t *item, json_t *errors)
+{
+    size_t i;
+    json_t *error, *found = json_array();
+    check_value(in, item, found);
+    json_array_foreach(found, i, error)
+    {
+        char pointer[320];
+        snprintf(pointer, sizeof pointer, "/%s%s", f->name,
+                 json_string_value(json_object_get(error, "pointer")));
+        json_object_set_new(error, "pointer", json_string(pointer));
+        if (json_array_size(errors) < ERRORS_MAX)
+            json_array_append(errors, error);
+    }
+    json_decref(found);
+}
+
+/* Checks an object whose values are numbers, or null where that is allowed, or lists of words. */
 static void check_inner(const struct field *f, json_t *value, json_t *errors)
 {
     const char *name;
@@ -203,6 +224,8 @@ static void check_inner(const struct field *f, json_t *value, json_t *errors)
         const struct field *in = field_find(f->inner, name);
         if (!in)
             complain(errors, f->name, name, "is not a known field");
+        else if (in->type != FIELD_NUMBER)
+            check_within(f, in, item, errors);
         else if (!(in->nullable && json_is_null(item)) && (!is_whole(item) || !is_within(in, item))) {
             snprintf(detail, sizeof detail, "must be an integer from %lld to %lld%s", (long long)in->least,
                      (long long)in->most, in->nullable ? ", or null" : "");

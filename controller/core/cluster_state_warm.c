@@ -13,6 +13,12 @@ void cluster_state_warm_policy(struct cluster_state *cluster, const struct warm_
         cluster->nodes.item[i]->warm.failed[WARM_CLASSES_MAX] = (struct node_warm_class){0};
 }
 
+void cluster_state_warm_floors(struct cluster_state *cluster, uint64_t now, const struct warm_floor *floors,
+                               size_t count)
+{
+    warm_demand_floors(&cluster->warm.demand, now, floors, count);
+}
+
 static void enter(struct warm_member *m, struct cluster_state *cluster, enum warm_state state)
 {
     m->state = state;

@@ -10,6 +10,10 @@
 /* The policy in force; copied. Before the first call there is no pool. */
 void cluster_state_warm_policy(struct cluster_state *cluster, const struct warm_policy *policy);
 
+/* The floors in force (warm_demand.h); copied. */
+void cluster_state_warm_floors(struct cluster_state *cluster, uint64_t now, const struct warm_floor *floors,
+                               size_t count);
+
 /* A row as it is read when a controller begins to lead. spec: what its node makes it from; copied. */
 void cluster_state_warm_load(struct cluster_state *cluster, uint64_t now, const struct warm_row *row,
                              const uint8_t *spec, size_t spec_len);

@@ -2,6 +2,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_SANDBOX_REQUEST_H
 #define CORRAL_CONTROLLER_CORE_SANDBOX_REQUEST_H
 
+#include "common/base/err.h"
 #include "common/model/sandbox_spec.h"
 #include "controller/core/limit.h"
 
@@ -13,9 +14,15 @@ struct sandbox_request {
     char *labels;                   /* a JSON object's text, NULL: none */
     struct string_list node_labels; /* "key=value" */
     bool restart_elsewhere;
+    char *template;          /* NAME or NAME@NUMBER; once taken, NAME@NUMBER. NULL: none */
+    bool template_taken;     /* what it says is part of this request, or */
+    struct err template_not; /* …why it cannot be; code 0: it can */
 };
 
 /* Frees what it holds and zeroes it. */
 void sandbox_request_fini(struct sandbox_request *request);
+
+/* Takes up those variables whose names the request's own environment lacks. */
+void sandbox_request_add_env(struct sandbox_request *request, const struct string_list *env);
 
 #endif

@@ -28,11 +28,11 @@ static struct warm_demand_row *oldest(struct warm_demand *demand, const char *us
     struct warm_demand_row *row = NULL;
     size_t own = 0;
     for (size_t i = 0; i < WARM_CLASSES_MAX; i++)
-        own += came_by(&demand->row[i], user);
+        own += came_by(&demand->row[i], user) && !demand->row[i].floor;
     for (size_t i = 0; i < WARM_CLASSES_MAX; i++) {
         if (own >= WARM_CLASSES_OF_USER && !came_by(&demand->row[i], user))
             continue;
-        if (!row || demand->row[i].window < row->window)
+        if (!demand->row[i].floor && (!row || demand->row[i].window < row->window))
             row = &demand->row[i];
     }
     return row;
@@ -73,11 +73,21 @@ uint32_t warm_demand_peak(const struct warm_demand_row *row, uint64_t now)
         if (row->creates[at % WARM_WINDOWS] > most)
             most = row->creates[at % WARM_WINDOWS];
     }
-    return most;
+    return most > row->floor ? most : row->floor;
 }
 
-uint32_t warm_demand_of(const struct warm_demand *demand, uint64_t now, const struct warm_class *class)
+void warm_demand_floors(struct warm_demand *demand, uint64_t now, const struct warm_floor *floors,
+                        size_t count)
 {
-    const struct warm_demand_row *row = warm_demand_find(demand, class);
-    return row ? warm_demand_peak(row, now) : 0;
+    for (size_t i = 0; i < WARM_CLASSES_MAX; i++)
+        demand->row[i].floor = 0;
+    for (size_t i = 0; i < count && i < WARM_FLOORS_MAX; i++) {
+        struct warm_demand_row *row = warm_demand_find(demand, &floors[i].class);
+        if (!row) {
+            row = oldest(demand, "");
+            *row = (struct warm_demand_row){
+                .class = floors[i].class, .window = window_of(now), .class_id = ++demand->last_id};
+        }
+        row->floor += floors[i].least;
+    }
 }

@@ -40,6 +40,7 @@ struct warm_demand {
         uint64_t window;                /* the latest with a create; 0: the row is free */
         char user[USER_ID_MAX + 1];     /* by whom the class came; "": by a row that a new leader read */
         uint64_t class_id;              /* from 1; of no other class, also later in this row */
+        uint32_t floor;                 /* at least so many are to stand, also where nobody asks */
     } row[WARM_CLASSES_MAX];
     uint64_t last_id;
 };
@@ -48,13 +49,22 @@ struct warm_demand {
 void warm_demand_note(struct warm_demand *demand, uint64_t now, const struct warm_class *class,
                       const char *user);
 
-/* The most creates of the row's class in one window of the last WARM_WINDOWS; 0 of a free row. */
+/* Of a class of which so many are to stand ready, whatever is asked for: of templates. */
+#define WARM_FLOORS_MAX 16
+struct warm_floor {
+    struct warm_class class;
+    uint32_t least;
+};
+
+/* Sets which classes have one; those before have none. At most WARM_FLOORS_MAX of them count. */
+void warm_demand_floors(struct warm_demand *demand, uint64_t now, const struct warm_floor *floors,
+                        size_t count);
+
+/* The most creates of the row's class in one window of the last WARM_WINDOWS, or its floor where that is
+ * more; 0 of a free row. */
 uint32_t warm_demand_peak(const struct warm_demand_row *row, uint64_t now);
 
 /* Its row; NULL where the class is not known. Borrowed until the next note. */
 struct warm_demand_row *warm_demand_find(const struct warm_demand *demand, const struct warm_class *class);
-
-/* As warm_demand_peak; 0 where the class is not known. */
-uint32_t warm_demand_of(const struct warm_demand *demand, uint64_t now, const struct warm_class *class);
 
 #endif

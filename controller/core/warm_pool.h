@@ -4,11 +4,12 @@
  * until an admission takes the row and writes a sandbox's. It is counted against nobody. Pure; a part of the
  * cluster state, whose effects it appends. warm_pool_int.h has the states of a member.
  *
- * How many there are: of the base image warm_min on each node; of each class as many in all as were asked for
- * in the busiest ten seconds of the last ten minutes, or its fair share of warm_max where all together ask
- * for more. Fewer where a node lacks room: what sandboxes reserve comes first, and a member is removed when
- * they need its room. One is made on a node at a time, and none while a sandbox starts there, except one in
- * five seconds where sandboxes start all the time. Those of a silent node do not count.
+ * How many there are: of the base image warm_min on each node; of a class that has a floor so many in all; of
+ * each class as many in all as were asked for in the busiest ten seconds of the last ten minutes, or its fair
+ * share of warm_max where all together ask for more. Fewer where a node lacks room: what sandboxes reserve
+ * comes first, and a member is removed when they need its room. One is made on a node at a time, and none
+ * while a sandbox starts there, except one in five seconds where sandboxes start all the time. Those of a
+ * silent node do not count.
  */
 #ifndef CORRAL_CONTROLLER_CORE_WARM_POOL_H
 #define CORRAL_CONTROLLER_CORE_WARM_POOL_H

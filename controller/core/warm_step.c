@@ -101,10 +101,13 @@ static void count(struct cluster_state *cluster, uint64_t now)
     }
 }
 
-/* How many of a class with this peak there are to be: all, or its share of the places, but one at least. */
-static uint64_t share_of(const struct warm_pool *pool, uint64_t peak)
+/* How many of the row's class there are to be: all, or its share of the places, but one at least, and its
+ * floor. */
+static uint64_t share_of(const struct warm_pool *pool, const struct warm_demand_row *row, uint64_t now)
 {
-    uint64_t share = peak < pool->level ? peak : pool->level;
+    uint64_t peak = row ? warm_demand_peak(row, now) : 0, share = peak < pool->level ? peak : pool->level;
+    if (row && share < row->floor)
+        return row->floor;
     return share || !peak ? share : 1;
 }
 
@@ -114,7 +117,7 @@ static bool is_surplus(const struct warm_pool *pool, const struct warm_member *m
     bool base = is_base(pool, &m->kind->class);
     if (base && m->node->warm.of_base <= pool->policy.min)
         return false;
-    return m->kind->standing > share_of(pool, warm_demand_of(&pool->demand, now, &m->kind->class));
+    return m->kind->standing > share_of(pool, warm_demand_find(&pool->demand, &m->kind->class), now);
 }
 
 static bool is_to_go(const struct warm_pool *pool, const struct warm_member *m, uint64_t now)
@@ -238,7 +241,7 @@ static const struct warm_demand_row *next_class(struct cluster_state *cluster, u
         const struct warm_demand_row *row = &pool->demand.row[i];
         struct node *where;
         if ((best && best->begun_ms <= row->begun_ms) ||
-            share_of(pool, warm_demand_peak(row, now)) <= standing(pool, &row->class) ||
+            share_of(pool, row, now) <= standing(pool, &row->class) ||
             !(where = emptiest(cluster, now, &row->class, UINT64_MAX)))
             continue;
         best = row;

@@ -201,6 +201,7 @@ static char *request_json(const struct db_admit_request *request)
     json_text_str(&t, "key_id", request->actor.key_id);
     json_text_str(&t, "name", or_empty(asked->name));
     json_text_str(&t, "image", or_empty(asked->spec.image));
+    json_text_str(&t, "template", or_empty(asked->template));
     json_text_str(&t, "image_ref", or_empty(request->image_ref));
     json_text_str(&t, "image_digest", or_empty(request->image_digest));
     json_text_bool(&t, "any_tier", request->any_tier);

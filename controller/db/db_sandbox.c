@@ -120,6 +120,7 @@ void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filte
     json_text_str(&text, "owner", filter->owner);
     json_text_str(&text, "user", filter->user);
     json_text_str(&text, "state", filter->state);
+    json_text_str(&text, "template", filter->template);
     if (filter->label_name) {
         json_text_object(&text, "labels");
         json_text_str(&text, filter->label_name, filter->label_value);

@@ -49,6 +49,7 @@ struct db_sandbox_filter {
     const char *user;                     /* an administrator's filter: a user's id or name */
     const char *state;                    /* NULL: any */
     const char *label_name, *label_value; /* NULL: any; the name holds no quote and no backslash */
+    const char *template;                 /* NAME or NAME@NUMBER; NULL: any, or none */
     bool all;                             /* ended ones too */
     const char *cursor; /* next_cursor of the previous page; an invalid one is ERR_INVALID */
     unsigned limit;

@@ -82,3 +82,35 @@ void db_warm_list(struct db_pool *pool, db_warm_rows_cb *cb, void *arg)
     *listing = (struct listing){cb, arg};
     db_query(pool, &stmt, NULL, on_listed, listing);
 }
+
+struct asking_floors {
+    db_warm_floors_cb *cb;
+    void *arg;
+};
+
+/* Columns of warm_floors. */
+enum { FLOOR_IMAGE, FLOOR_STORAGE, FLOOR_SHM, FLOOR_MEMORY, FLOOR_LEAST };
+
+static void on_floors(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct asking_floors asking = *(struct asking_floors *)arg;
+    size_t count = code ? 0 : (size_t)PQntuples(r);
+    struct db_warm_floor *floors = mem_zalloc((count + 1) * sizeof *floors);
+    free(arg);
+    for (size_t i = 0; i < count; i++)
+        floors[i] = (struct db_warm_floor){.image = PQgetvalue(r, (int)i, FLOOR_IMAGE),
+                                           .storage_bytes = db_cell_num(r, (int)i, FLOOR_STORAGE),
+                                           .shm_bytes = db_cell_num(r, (int)i, FLOOR_SHM),
+                                           .memory_bytes = db_cell_num(r, (int)i, FLOOR_MEMORY),
+                                           .least = (uint32_t)db_cell_num(r, (int)i, FLOOR_LEAST)};
+    asking.cb(asking.arg, code, e, floors, count);
+    free(floors);
+}
+
+void db_warm_floors(struct db_pool *pool, db_warm_floors_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"warm_floors", "select * from warm_floors()", 0, .class = DB_READ};
+    struct asking_floors *asking = mem_zalloc(sizeof *asking);
+    *asking = (struct asking_floors){cb, arg};
+    db_query(pool, &stmt, NULL, on_floors, asking);
+}

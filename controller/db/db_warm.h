@@ -17,4 +17,14 @@ typedef void db_warm_rows_cb(void *arg, int code, const struct err *e, const str
                              size_t count);
 void db_warm_list(struct db_pool *pool, db_warm_rows_cb *cb, void *arg);
 
+/* What a template that has containers ready says of its class; 0: nothing. Borrowed for the call. */
+struct db_warm_floor {
+    const char *image; /* the whole name */
+    uint64_t storage_bytes, shm_bytes, memory_bytes;
+    uint32_t least;
+};
+typedef void db_warm_floors_cb(void *arg, int code, const struct err *e, const struct db_warm_floor *floors,
+                               size_t count);
+void db_warm_floors(struct db_pool *pool, db_warm_floors_cb *cb, void *arg);
+
 #endif

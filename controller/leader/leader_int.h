@@ -57,6 +57,8 @@ struct leader {
     bool revocations_owed;    /* the revocations could not be read, and are read again */
     struct leader_engine *engine;
     struct warm_policy warm;  /* in force */
+    uint64_t floors_due_ms;   /* leader_floors.c: when they are read next */
+    bool floors_asked;        /* the answer is awaited */
     struct move_batch *moves; /* moves.c: the moves gathered in this run of the engine; NULL: none */
     struct changes changes;
     struct change_subscriber stats_change, starts_change, cleanup_change;

@@ -1,5 +1,6 @@
 /* The warm pool, while it leads: makes the members that the core asks for. leader_create.c hands them out. */
 #include "controller/core/cluster_state_warm.h"
+#include "controller/leader/leader_floors.h"
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_warm_rows.h"
 #include "controller/nodes/warm_spec.h"
@@ -29,6 +30,7 @@ void leader_warm_tick(struct leader *leader)
     if (!leader->ready)
         return;
     cluster_state_warm_policy(leader->cluster, &leader->warm);
+    leader_floors_tick(leader);
     cluster_state_warm_tick(leader->cluster, loop_now_ms(), leader_effects(leader->engine));
     while (!db_pool_trouble(leader->pool) && cluster_state_warm_next(leader->cluster, loop_now_ms(), &row))
         add(leader, &row);

@@ -36,17 +36,21 @@ static json_t *member(json_t *schemas, const char *object, const char *name)
     return json_object_get(json_object_get(json_object_get(schemas, object), "properties"), name);
 }
 
-/* The rows of limit.def, as members of a tier, of a sandbox's limits and of what a user may ask for one. */
+/* The rows of limit.def, as members of a tier, of a template, of a sandbox's limits and of what a user may
+ * ask for one. */
 static void describe_limits(json_t *schemas)
 {
     json_t *tier = json_object_get(schemas, "Tier");
     json_t *sandbox = member(schemas, "Sandbox", "limits");
+    json_t *template = json_object_get(json_object_get(schemas, "Template"), "properties");
     json_t *quota = member(schemas, "QuotaUsage", "per_sandbox");
 #define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, in_quota, ...)                               \
-    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
+    LIMIT_IF_##asked(json_object_set_new(template, #name, json_pack("{s:s}", "type", "integer"));)           \
+        add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                        \
     LIMIT_IF_##in_quota(add_property(quota, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));)      \
         add_property(sandbox, #name, json_pack("{s:s}", "type", "integer"));
 #define LIMIT_TIME(KIND, name, ...)                                                                          \
+    json_object_set_new(template, #name, json_pack("{s:s}", "type", "integer"));                             \
     add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
     add_property(quota, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));
 #include "common/model/limit.def"

@@ -1,7 +1,6 @@
 /* POST /sandbox: admits a sandbox, and answers when it runs, or earlier if the caller prefers. */
-#include "controller/ops/ops.h"
+#include "controller/ops/sandbox_create.h"
 
-#include "common/model/image_ref.h"
 #include "common/base/mem.h"
 #include "controller/core/sandbox_request.h"
 #include "controller/db/db_idempotency.h"
@@ -22,6 +21,7 @@ struct create_call {
     struct warm_class class;  /* image "": no member of the warm pool serves it */
     struct err image_refusal; /* answered where the tier may not run the image */
     struct err refusal;       /* answered where the request was not made before */
+    uint64_t ready_ms;        /* how long its ready check may take */
 };
 
 static struct create_call *create_call_new(struct controller *c, struct api_call *call)
@@ -119,7 +119,7 @@ static void accepted(struct create_call *p, const char *json)
 /* If too many calls wait already, answers as if the caller preferred not to wait. */
 static void wait_for_begin(struct create_call *p, const char *json)
 {
-    uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
+    uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000 + p->ready_ms;
     if (!waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
                      on_begun, p))
         accepted(p, json);
@@ -339,6 +339,7 @@ static void admit(struct controller *c, struct api_call *call, const struct sand
     struct place_request wish = wish_of(r, resolved);
     struct create_call *p = create_call_new(c, call);
     p->since_ms = loop_now_ms();
+    p->ready_ms = r->spec.ready_timeout_ms;
     (void)err_set(&p->image_refusal, ERR_REGISTRY_NOT_ALLOWED,
                   "images like %.200s are not allowed on your tier, %s", r->spec.image, call->caller.tier);
     if (call->caller.warm_starts && warm_serves(&wish))
@@ -371,9 +372,8 @@ static int seal(const struct secrets *secrets, const struct sandbox_id *id, stru
     return spec_env_seal(secrets, id->text, spec, e);
 }
 
-/* Reads the image's name into *ref and checks its registry. The base image may be from any registry. */
-static int check_registry(const struct ctl_conf *conf, const char *image, struct image_ref *ref,
-                          bool *is_base, struct err *e)
+int ops_check_registry(const struct ctl_conf *conf, const char *image, struct image_ref *ref, bool *is_base,
+                       struct err *e)
 {
     struct image_ref base;
     if (!image_ref_parse(image, ref))
@@ -422,6 +422,14 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     bool warm, is_base;
     struct sandbox_request *request = call->request;
     struct sandbox_spec *asked = &request->spec;
+    if (request->template && !request->template_taken) {
+        ops_take_template(c, call);
+        return;
+    }
+    if (request->template_not.code) {
+        refuse_if_new(c, call, &request->template_not);
+        return;
+    }
     if (!asked->image)
         asked->image = mem_strdup(c->conf->base_image);
     if (asked->network == NETWORK_EGRESS) {
@@ -430,7 +438,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     }
     asked->levels = call->caller.levels;
     asked->user = mem_strdup(call->caller.user_id);
-    if (check_registry(c->conf, asked->image, &ref, &is_base, &e) ||
+    if (ops_check_registry(c->conf, asked->image, &ref, &is_base, &e) ||
         limit_resolve(&request->asked, &defaults, &maxima, &resolved, &field, &e) ||
         resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &asked->shm_bytes, &e)) {
         refuse_if_new(c, call, &e);

@@ -11,13 +11,15 @@
 
 static void list(struct db_pool *pool, const struct api_call *call, db_page_cb *cb, void *arg)
 {
-    char state[32], user[256], all[8], label[API_QUERY_MAX];
+    char state[32], user[256], template[300], all[8], label[API_QUERY_MAX];
     struct db_sandbox_filter filter = {
         .owner = ops_owner(call), .cursor = ops_cursor(call), .limit = call->limit};
     if (http_query_get(call->exchange, "state", state, sizeof state))
         filter.state = state;
     if (http_query_get(call->exchange, "user", user, sizeof user))
         filter.user = user;
+    if (http_query_get(call->exchange, "template", template, sizeof template))
+        filter.template = template;
     filter.all = http_query_get(call->exchange, "all", all, sizeof all) && !strcmp(all, "true");
     char *colon = http_query_get(call->exchange, "label", label, sizeof label) ? strchr(label, ':') : NULL;
     if (colon) {
@@ -39,7 +41,7 @@ static void read_list(struct controller *c, struct api_call *call, db_page_cb *c
  */
 void ops_sandbox_list(void *owner, struct api_call *call)
 {
-    static const char *const wider[] = {"state", "all", "label", "user"};
+    static const char *const wider[] = {"state", "all", "label", "template", "user"};
     struct controller *c = owner;
     char value[API_QUERY_MAX];
     bool heavy = caller_is_admin(&call->caller);

@@ -28,7 +28,7 @@ create type admission as (ord integer, outcome text, scope text, max bigint, use
 create type admission_request as (id text, user_id text, key_id text, name text, image text, node text, region text,
     runtime text, network text, restart text, labels jsonb, {{limits: NAME bigint}}, enforced integer, warm boolean, lifetime_seconds bigint, spec text,
     request_id text, idempotency_key text, body_sha256 text, address text,
-    shm_bytes bigint, env_key text, image_ref text, image_digest text, any_tier boolean);
+    shm_bytes bigint, env_key text, image_ref text, image_digest text, any_tier boolean, template text);
 
 create function admitted(ord integer, s sandboxes) returns admission language sql volatile as $$
     select (ord, 'admitted', null, null, null, null, null, null, row_of(s, sandbox_json(s)::text, null))::admission
@@ -108,11 +108,11 @@ begin
     taken := coalesce(taken, false);
     insert into sandboxes (id, user_id, key_id, tier, name, image, node, region, runtime, network, restart, labels,
         {{limits: NAME}}, shm_bytes, enforced, warm, state, generation, spec, env_key, request_id,
-        expires_at, image_ref, image_digest)
+        expires_at, image_ref, image_digest, template)
     values (r.id, r.user_id, r.key_id, (a.u).tier, r.name, r.image, r.node, r.region, r.runtime, r.network, r.restart, r.labels,
         {{limits: r.NAME}}, nullif(r.shm_bytes, 0), r.enforced, taken,
         case when taken then 'starting' else 'pending' end, case when r.warm then 2 else 1 end, decode(r.spec, 'hex'), nullif(r.env_key, ''), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second',
-        r.image_ref, nullif(r.image_digest, ''))
+        r.image_ref, nullif(r.image_digest, ''), nullif(r.template, ''))
     returning * into s;
     if exists (select from images i where i.ref = r.image_ref and (i.used_at is null or i.used_at < now() - interval '1 minute')) then
         update images i set used_at = now() where i.ref = r.image_ref;
@@ -124,7 +124,7 @@ end $$;
 create function audit_created(r admission_request) returns void language sql as $$
     select add_audit(jsonb_build_object('user_id', r.user_id, 'key_id', r.key_id, 'address', r.address,
             'request_id', r.request_id), 'sandbox.create', r.id, null, jsonb_strip_nulls(jsonb_build_object(
-            'name', nullif(r.name, ''), 'image', r.image, 'node', r.node, 'network', r.network,
+            'name', nullif(r.name, ''), 'template', nullif(r.template, ''), 'image', r.image, 'node', r.node, 'network', r.network,
             'runtime', nullif(r.runtime, ''), {{limits: 'NAME', r.NAME}}, 'lifetime_seconds', r.lifetime_seconds)))
 $$;
 

@@ -188,6 +188,10 @@ begin
         return act_not('conflict', format('%s live sandboxes have it; end them first', n));
     elsif image_warm(i, null) > 0 then
         return act_not('conflict', 'Containers of the warm pool have it');
+    elsif exists (select from template_versions v join templates t on t.id = v.template_id where v.image_ref = of_ref and t.user_id is null) then
+        return act_not('conflict', format('The shared template %s names it; change or delete that first',
+            (select min(t.name || '@' || v.version) from template_versions v join templates t on t.id = v.template_id
+                where v.image_ref = of_ref and t.user_id is null)));
     end if;
     delete from node_images x where x.ref = of_ref and x.state <> 'present';
     perform add_audit(who, 'image.delete', of_ref, image_audited(i), null);
@@ -200,6 +204,25 @@ begin
     return act_ok(image_json(i));
 end $$;
 
+-- Images of which a copy is to stay on some node, since templates name them: all versions of shared ones, and of each user the newest
+-- ones of the five that were changed last. At most as many as may be pinned; those that were used last.
+create function images_of_templates() returns setof text language sql stable as $$
+    select x.ref from (
+        select v.image_ref as ref from templates t join template_versions v on v.template_id = t.id where t.user_id is null
+        union select (newest_version(l.t)).image_ref from (
+            select t, row_number() over (partition by t.user_id order by t.changed_at desc) as place from templates t
+            where t.user_id is not null and t.deleted_at is null) l where l.place <= 5) x
+    join images i on i.ref = x.ref order by i.used_at desc nulls last, x.ref limit images_of_interest_max()
+$$;
+
+-- Of such an image, the nodes whose copies stay: the first that is ready, and the first of all, so that while nodes come and go there is no
+-- moment without one.
+create function image_last_copies(of_ref text) returns setof text language sql stable as $$
+    (select x.node from node_images x join nodes n on n.name = x.node where x.ref = of_ref and x.state = 'present'
+        order by n.health <> 'ready', x.node limit 1)
+    union (select x.node from node_images x where x.ref = of_ref and x.state = 'present' order by x.node limit 1)
+$$;
+
 create function images_pruned_max() returns integer language sql immutable as $$
     select 1000
 $$;
@@ -211,6 +234,7 @@ begin
     return query select x.* from node_images x join images i on i.ref = x.ref
         where x.state = 'present' and not x.in_use and not i.pinned and not i.removing and x.digest is not null
             and x.used_at <= now() - older_than
+            and not (i.ref in (select images_of_templates()) and x.node in (select image_last_copies(i.ref)))
             and (of is null or (x.ref, x.node) in (select f->>'ref', f->>'node' from jsonb_array_elements(of) f))
             and not exists (select from sandboxes s where s.image_ref = x.ref and s.node = x.node and s.ended_at is null)
             and not exists (select from warm_members m where m.node = x.node and m.image in (i.ref, image_at(i.ref, i.digest)))
@@ -262,16 +286,19 @@ begin
     update node_images x set prune_at = null where (x.ref, x.node) in (select y.ref, y.node from node_images y
         where y.prune_at <= now() - interval '1 minute' order by y.ref, y.node limit images_pruned_max() for update skip locked);
     return query
-    with due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
+    with stays as materialized (select r.ref, k.node from images_of_templates() r(ref), image_last_copies(r.ref) k(node)),
+        due as (select x.*, i.digest as named, i.resolving, i.pinned, i.removing,
             x.state in ('waiting', 'pulling') or x.state = 'failed' and i.pinned as pulls,
+            exists (select from stays s where s.ref = x.ref and s.node = x.node) as kept,
             row_number() over (partition by x.ref order by x.state = 'present', x.state = 'failed', n.health <> 'ready', x.node) as turn
         from (select u.ref from node_images u where u.state <> 'present' or u.prune_at is not null
-                union select p.ref from images p where p.pinned or p.placed is not null or p.removing) o
+                union select p.ref from images p where p.pinned or p.placed is not null or p.removing
+                union select k.ref from stays k) o
             join images i on i.ref = o.ref join node_images x on x.ref = i.ref join nodes n on n.name = x.node)
     select d.node, d.ref, case when not d.resolving then d.named end, d.generation, d.pulls and (not d.resolving or d.turn = 1),
-        d.pinned, d.removing or d.prune_at > now() - interval '1 minute'
+        d.pinned or d.kept, d.removing or d.prune_at > now() - interval '1 minute'
     from due d
-    where d.pulls and (not d.resolving or d.turn = 1) or d.pinned or d.removing or d.prune_at > now() - interval '1 minute'
+    where d.pulls and (not d.resolving or d.turn = 1) or d.pinned or d.kept or d.removing or d.prune_at > now() - interval '1 minute'
     order by 1, 2;
 end $$;
 

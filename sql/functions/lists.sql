@@ -46,6 +46,11 @@ create function owned(filter jsonb) returns jsonb language sql stable as $$
             order by u.id = filter->>'user' desc limit 1), '')) else filter end
 $$;
 
+-- By its name, of any version, or by NAME@NUMBER.
+create function of_template() returns text language sql immutable as $$
+    select '$1->>''template'' in (s.template, split_part(s.template, ''@'', 1))'
+$$;
+
 -- A walk by one label that includes ended sandboxes. filter: as in sandboxes_walk.
 create function labelled_walk(filter jsonb) returns jsonb language sql immutable as $$
     select jsonb_build_object('from', 'sandbox_labels l', 'shown', 'l.sandbox_id',
@@ -54,11 +59,12 @@ create function labelled_walk(filter jsonb) returns jsonb language sql immutable
             case when filter ? 'owner' then array['l.user_id'] else '{}'::text[] end || array['l.name', 'l.value'],
             case when filter ? 'owner' then array['$1->>''owner'''] else '{}'::text[] end || array['$1->>''label''', '$1->>''value'''])
             || ' and (l.created_at, l.sandbox_id) > (($2).created_at, ($2).id)',
-        'fits', case when filter ? 'state' then
-            '(select s.state from sandboxes s where s.id = l.sandbox_id) = $1->>''state''' end)
+        'fits', case when filter ? 'state' or filter ? 'template' then
+            '(select ' || concat_ws(' and ', case when filter ? 'state' then 's.state = $1->>''state''' end,
+                case when filter ? 'template' then of_template() end) || ' from sandboxes s where s.id = l.sandbox_id)' end)
 $$;
 
--- Which rows a page of sandboxes walks. filter: {owner, state, label, value, ended (include ended ones)}.
+-- Which rows a page of sandboxes walks. filter: {owner, state, label, value, template, ended (include ended ones)}.
 create function sandboxes_walk(filter jsonb) returns jsonb language plpgsql immutable as $$
 declare
     ended boolean := (filter->>'ended')::boolean;
@@ -87,6 +93,9 @@ begin
     if filter ? 'label' then
         fits := fits || array['s.labels @> jsonb_build_object($1->>''label'', $1->>''value'')'];
     end if;
+    if filter ? 'template' then
+        fits := fits || of_template();
+    end if;
     return jsonb_build_object('from', 'sandboxes s', 'shown', 's.id', 'key', concat_ws(', ', columns[1], key),
         'after', concat_ws(' and ', bound_by(columns, vals), after), 'fits', array_to_string(fits, ' and '));
 end $$;
@@ -95,7 +104,7 @@ create function sandbox_cursor(s sandboxes) returns text language sql immutable 
     select (extract(epoch from s.created_at) * 1000000)::bigint || '-' || s.id
 $$;
 
--- filter: {owner (only this user's), user (the same, by id or name), state, labels (one), all, cursor, limit}.
+-- filter: {owner (only this user's), user (the same, by id or name), state, labels (one), template, all, cursor, limit}.
 create function list_sandboxes(filter jsonb) returns list_page language plpgsql stable as $$
 declare
     after sandboxes;

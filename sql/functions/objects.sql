@@ -32,7 +32,7 @@ $$;
 create function sandbox_json(s sandboxes) returns json language sql stable as $$
     select json_build_object(
         'id', s.id, 'name', s.name, 'state', s.state, 'reason', s.reason, 'detail', nullif(s.detail, ''),
-        'exit_code', s.exit_code, 'image', s.image, 'node', s.node, 'region', s.region, 'runtime', s.runtime,
+        'exit_code', s.exit_code, 'image', s.image, 'template', s.template, 'node', s.node, 'region', s.region, 'runtime', s.runtime,
         'user', s.user_id, 'tier', s.tier, 'labels', s.labels, 'network', s.network, 'exec', s.exec,
         'limits', json_build_object({{limits: 'NAME', s.NAME}},
             'shm_bytes', coalesce(s.shm_bytes, default_shm_bytes(s.memory_bytes))),

@@ -133,7 +133,7 @@ begin
     members as materialized (
         select 'sandbox' as subject, (s).id as name, s from own where (s).ended_at is null
         union all select 'image', (s).image, s from own
-        union all select 'template', to_jsonb(s)->>'template', s from own where to_jsonb(s)->>'template' <> ''
+        union all select 'template', split_part((s).template, '@', 1), s from own where (s).template is not null
         union all select 'label', l.key || '=' || l.value, s from own, jsonb_each_text((s).labels) l),
     ranked as (
         select m.subject, m.name, row_number() over (partition by m.subject order by sum(n.hours) desc, m.name) as place

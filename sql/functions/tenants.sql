@@ -104,6 +104,7 @@ begin
     end if;
     update api_keys k set revoked_at = now() where k.user_id = old.id and revoked_at is null;
     update users set deleted_at = now() where id = old.id;
+    delete from templates t where t.user_id = old.id;
     perform add_audit(who, 'user.delete', old.id, to_jsonb(old), null);
     return act_ok(null);
 end $$;

@@ -149,13 +149,14 @@ def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
     sandbox = other.create(**SMALL)["id"]
     webhook = other.good("POST", "/sandbox/webhooks", {"url": "http://127.0.0.1:9/", "events": ["node.*"]})["id"]
+    other.good("POST", "/sandbox/templates", {"name": "theirs"}, status=201)
     client = Client(corral.url, corral.key(user.user_id, scopes=scopes)["key"])
     tried = 0
     for method, path, _ in operations(client):
         if "{" not in path:
             continue
-        mine = path.startswith(("/sandbox/{id}", "/sandbox/webhooks/{id}"))
-        theirs = {"port_id": "prt_" + "0" * 26, "id": webhook if "webhooks" in path else sandbox if mine else other.user_id, "delivery": "evt_" + "0" * 18 + "1", "key": other.key_id, "name": "node-1", "pid": "2"}
+        mine = path.startswith(("/sandbox/{id}", "/sandbox/webhooks/{id}", "/sandbox/templates/{name}"))
+        theirs = {"port_id": "prt_" + "0" * 26, "id": webhook if "webhooks" in path else sandbox if mine else other.user_id, "delivery": "evt_" + "0" * 18 + "1", "key": other.key_id, "name": "theirs" if "templates" in path else "node-1", "pid": "2"}
         missing = {"port_id": "prt_" + "0" * 26, "delivery": "evt_" + "0" * 18 + "1", "id": "whk_" + "0" * 26 if "webhooks" in path else "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere", "pid": "2"}
         answers = [answer_of(client, method, path, names)
                    for names in (theirs, missing, {"port_id": "x", "delivery": "x", "id": "nonsense", "key": "%20", "name": "...", "pid": "2"})]
@@ -168,7 +169,7 @@ def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
     end_all([other])
 
 
-@pytest.mark.parametrize("path", ["/sandbox?all=true&limit=200", "/sandbox/events?limit=200", "/sandbox/notifications?limit=200", "/sandbox/quota/usage", "/sandbox/recommendations"])
+@pytest.mark.parametrize("path", ["/sandbox?all=true&limit=200", "/sandbox/events?limit=200", "/sandbox/notifications?limit=200", "/sandbox/quota/usage", "/sandbox/recommendations", "/sandbox/templates"])
 def test_lists_hold_nothing_of_another(corral, user, path):
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
     before = user.call("GET", path).text

@@ -265,3 +265,25 @@ def test_stopping_leaves_nothing(corral):
     assert not mounts
     corral.quickstart()
     wait_for(corral)
+
+
+def test_a_shared_template_has_members_though_nobody_asks(corral, user):
+    kind = f"select count(*) from warm_members where storage_bytes = {70 * MIB}"
+    count = lambda: int(corral.sql(kind))
+    corral.admin.good("POST", "/sandbox/templates", {"name": "held", "shared": True, "warm": 2, "storage_bytes": 70 * MIB, "memory_bytes": 128 * MIB, "env": {"K": "v"},
+                                                     "command": ["sh", "-c", "touch /workspace/up; exec tail -f /dev/null"],
+                                                     "ready": {"command": ["test", "-e", "/workspace/up"], "interval_ms": 100}}, status=201)
+    try:
+        wait_until("its members stand there", lambda: count() == 2, 60)
+        all_ready(corral)
+        made = user.create(template="held")
+        assert made["warm"] and made["template"] == "held@1" and {"hand_out", "ready"} <= made["start_ms"].keys()
+        assert run(user, made["id"], "sh", "-c", "echo $K") == "v\n"
+        wait_until("another one takes its place", lambda: count() == 2, 60)
+        assert user.refused("PATCH", "/sandbox/templates/held?shared=true", {"warm": 0})["code"] == "forbidden"
+        changed = corral.admin.good("PATCH", "/sandbox/templates/held?shared=true", {"warm": 0}, status=200)
+        assert (changed["version"], changed["warm"]) == (1, 0)
+        # what was asked for once stays for its ten minutes
+        wait_until("they go", lambda: count() == 1, 60)
+    finally:
+        corral.admin.good("DELETE", "/sandbox/templates/held?shared=true", status=204)

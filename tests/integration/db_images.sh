@@ -134,3 +134,20 @@ fits t "'{ghcr.io/acme/tool:1.*}'" ghcr.io/acme/tool:1.2
 fits f "'{ghcr.io/acme/tool:1.*}'" ghcr.io/acme/tool:2.1
 fits t "'{host:5000/x}'" "host:5000/x@sha256:$(printf '0%.0s' {1..64})"
 fits f "'{docker.io/library/a_b}'" docker.io/library/aXb:1
+
+# Of an image that a template names one copy stays; no one may remove it that a shared one names.
+sql "delete from images; update nodes set health = 'ready'; select tells(n, 'r/t:1', 'present', digest('7'), 0, true) from unnest('{b,c}'::text[]) n;
+    update node_images set used_at = now() - interval '1 day' where ref = 'r/t:1';
+    insert into users (id, name, tier, role) values ('usr_T', 'tess', 'pro', 'user');
+    insert into templates (id, user_id, name, numbered) values ('tpl_' || repeat('0', 26), 'usr_T', 't', 2);
+    insert into template_versions (template_id, version, body, image_ref) values ('tpl_' || repeat('0', 26), 1, '{}', 'r/t:1')" >/dev/null
+prunes() { is "$1" "select coalesce(string_agg(x.ref || ' ' || x.node, ', '), '') from images_unused('1 hour', null) x"; }
+prunes 'r/t:1 c'
+is 'b: keep' "select orders()"
+sql "update nodes set health = 'unreachable' where name = 'b'" >/dev/null
+prunes '' # b may not come back
+sql "update nodes set health = 'ready'; insert into template_versions (template_id, version, body, image_ref) values ('tpl_' || repeat('0', 26), 2, '{}', 'r/u:1')" >/dev/null
+prunes 'r/t:1 b, r/t:1 c' # of a user's template the newest version counts
+sql "update templates set user_id = null" >/dev/null
+prunes 'r/t:1 c'
+is 'conflict The shared template t@1 names it; change or delete that first' "select outcome || ' ' || detail from delete_image('r/t:1', '{}')"

@@ -59,6 +59,12 @@ static uint64_t docker_delay(struct world *w, int node, uint64_t usual)
     return stuck + usual / 2 + sim_random(w, usual);
 }
 
+/* Some have a ready check, which may fail for good. */
+static bool checks_ready(int sandbox)
+{
+    return sandbox % 4 == 3;
+}
+
 /* A container starts; the answer arrives a little later, if the agent still lives. */
 static void start_answered(struct world *w, struct sim_event *e)
 {
@@ -68,6 +74,8 @@ static void start_answered(struct world *w, struct sim_event *e)
     struct start_result result = {.ok = e->flag,
                                   .reason = REASON_START_FAILED,
                                   .detail = "it could not be started",
+                                  .unready = e->flag && checks_ready(e->sandbox) &&
+                                             !reconciler_find(w->node[e->node].reconciler, &id)->pooled,
                                   .node_fault =
                                       !e->flag && (w->node[e->node].broken_ms > w->now || sim_chance(w, 50))};
     reconciler_started(w->node[e->node].reconciler, w->now, &id, &result,
@@ -128,6 +136,19 @@ static void removed(struct world *w, struct sim_event *e)
                        engine_effects(w->node[e->node].engine));
 }
 
+static void checked(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    struct node_model *model = &w->node[e->node];
+    if (!agent_still_up(w, e))
+        return;
+    if (sim_chance(w, 20))
+        reconciler_not_ready(model->reconciler, w->now, &id, "it was not ready in time",
+                             engine_effects(model->engine));
+    else
+        reconciler_ready(model->reconciler, w->now, &id, engine_effects(model->engine));
+}
+
 static void paused(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
@@ -179,6 +200,9 @@ static void act(void *owner, const struct reconciler_effect *effect)
         break;
     case RECONCILER_HAND_OUT:
         sim_hand_out_begin(w, node, sandbox);
+        break;
+    case RECONCILER_CHECK:
+        agent_answer_after(w, node, sandbox, 1 + sim_random(w, 3000), checked);
         break;
     case RECONCILER_ABORT: /* the container may still be created; its command may not begin */
         s->aborted = true;
@@ -350,7 +374,8 @@ static void adopt(struct world *w, int node, int sandbox)
     struct node_model *model = &w->node[node];
     struct sandbox_id id = sim_id(sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    reconciler_adopted(model->reconciler, w->now, &id, 0, false, engine_effects(model->engine));
+    reconciler_adopted(model->reconciler, w->now, &id, 0, false, checks_ready(sandbox),
+                       engine_effects(model->engine));
     if (!model->sandbox[sandbox].runs)
         reconciler_dead(model->reconciler, w->now, &id, &exit, engine_effects(model->engine));
 }

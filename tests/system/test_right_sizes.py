@@ -28,7 +28,8 @@ def by_kind(answer):
 
 
 def test_known_use_is_found(corral, user):
-    sandbox = busy_sandbox(corral, user, 60, labels={"team": "a"})
+    user.good("POST", "/sandbox/templates", {"name": "sized"}, status=201)
+    sandbox = busy_sandbox(corral, user, 60, labels={"team": "a"}, template="sized@1")
     answer = user.good("GET", f"/sandbox/{sandbox}/recommendations", status=200)
     assert (answer["subject"], answer["name"]) == ("sandbox", sandbox)
     memory, cpu = by_kind(answer)["memory"], by_kind(answer)["cpu"]
@@ -45,6 +46,7 @@ def test_known_use_is_found(corral, user):
     subjects = {(s["subject"], s["name"]): by_kind(s) for s in user.good("GET", "/sandbox/recommendations", status=200)["items"]}
     assert subjects[("sandbox", sandbox)]["memory"] == memory
     assert subjects[("label", "team=a")]["memory"]["recommended"] == memory["recommended"]
+    assert subjects[("template", "sized")]["memory"]["recommended"] == memory["recommended"]
     assert ("image", "corral-base:latest") in subjects
     other = corral.user("right-sizes-other")
     assert other.refused("GET", f"/sandbox/{sandbox}/recommendations")["code"] == "not_found"

@@ -17,7 +17,7 @@ def histogram(corral):
         steps.setdefault(step, []).append((float(bound), int(count)))
     sums = {step: float(value) for step, value in re.findall(r'^corral_sandbox_start_seconds_sum\{step="(\w+)"\} (\S+)$', text, re.M)}
     counts = {step: int(value) for step, value in re.findall(r'^corral_sandbox_start_seconds_count\{step="(\w+)"\} (\d+)$', text, re.M)}
-    assert steps.keys() == sums.keys() == counts.keys() == CONTROLLER | NODE | {"command", "hand_out"}
+    assert steps.keys() == sums.keys() == counts.keys() == CONTROLLER | NODE | {"command", "hand_out", "ready"}
     for step, buckets in steps.items():
         assert buckets == sorted(buckets) and buckets[-1] == (float("inf"), counts[step]), step
         assert [count for _, count in buckets] == sorted(count for _, count in buckets), step

@@ -36,7 +36,8 @@ static void act(void *owner, const struct reconciler_effect *effect)
         [RECONCILER_SAVE] = 's',   [RECONCILER_START] = 'm',    [RECONCILER_ABORT] = 'a',
         [RECONCILER_KILL] = 'k',   [RECONCILER_PAUSE] = 'p',    [RECONCILER_RESUME] = 'u',
         [RECONCILER_RESIZE] = 'z', [RECONCILER_REMOVE] = 'x',   [RECONCILER_REPORT] = 'r',
-        [RECONCILER_FORGET] = 'f', [RECONCILER_HAND_OUT] = 'h', [RECONCILER_PREPARE] = 'p'};
+        [RECONCILER_FORGET] = 'f', [RECONCILER_HAND_OUT] = 'h', [RECONCILER_PREPARE] = 'p',
+        [RECONCILER_CHECK] = 'c'};
     note(o, letters[effect->kind]);
     if (effect->kind == RECONCILER_SAVE)
         reconciler_saved(o->reconciler, 0, &effect->id, true, engine_effects(o->engine));

@@ -586,7 +586,7 @@ static void test_a_restart_during_the_hand_out(void **state)
     begin_ready();
     tell(2, DESIRED_RUNNING, false);
     restart();
-    reconciler_adopted(reconciler, 2000, &id, 0, false, &effects);
+    reconciler_adopted(reconciler, 2000, &id, 0, false, false, &effects);
     settle(2000);
     const struct sandbox_status *status = &last_of(RECONCILER_REPORT)->status;
     assert_true(status->state == SANDBOX_RUNNING && status->warm && !status->pooled);
@@ -610,7 +610,7 @@ static void test_a_restart_before_a_member_that_was_not_ready_is_removed(void **
     begin_member();
     tell(2, DESIRED_RUNNING, false);
     restart();
-    reconciler_adopted(reconciler, 2000, &id, 0, false, &effects);
+    reconciler_adopted(reconciler, 2000, &id, 0, false, false, &effects);
     assert_int_equal(effects.count, 0);
     reconciler_tick(reconciler, 2000, &effects);
     expect_cold_start();

@@ -298,7 +298,7 @@ static void test_unknown_steps_of_a_start(void **state)
     assert_int_equal(node_message_unpack(bytes, len, &back, &err), 0);
     assert_int_equal(back.faults.count, 0);
     assert_int_equal(back.report.statuses[0].start.measured,
-                     1u << START_TIME_HAND_OUT | 1u << START_TIME_COMMAND | 0x180u);
+                     1u << START_TIME_READY | 1u << START_TIME_HAND_OUT | 1u << START_TIME_COMMAND | 0x180u);
     node_message_fini(&back);
     free(bytes);
 }
@@ -477,6 +477,9 @@ static void test_spec(void **state)
     string_list_add(&spec.env, "A=\xff");
     spec.idle_timeout_seconds = 60;
     spec.shm_bytes = 4096;
+    string_list_add(&spec.ready_command, "true");
+    spec.ready_interval_ms = READY_INTERVAL_MAX_MS;
+    spec.ready_timeout_ms = READY_TIMEOUT_MAX_MS;
     spec.user = (char *)"usr_1";
     spec.levels = (struct violation_levels){1, 2, 3, 4, 5, 3600, 7, 8, 9, 10};
     assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), 0);
@@ -488,6 +491,9 @@ static void test_spec(void **state)
     assert_int_equal(back.network, NETWORK_EGRESS);
     assert_int_equal(back.idle_timeout_seconds, 60);
     assert_int_equal(back.shm_bytes, 4096);
+    assert_string_equal(back.ready_command.item[0], "true");
+    assert_int_equal(back.ready_interval_ms, READY_INTERVAL_MAX_MS);
+    assert_int_equal(back.ready_timeout_ms, READY_TIMEOUT_MAX_MS);
     assert_memory_equal(&back.levels, &spec.levels, sizeof spec.levels);
     assert_string_equal(back.user, spec.user);
     sandbox_spec_fini(&back);
@@ -495,6 +501,12 @@ static void test_spec(void **state)
     free(bytes);
     spec.network = (enum sandbox_network)2;
     assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), ERR_INVALID);
+    spec.network = NETWORK_NONE;
+    spec.ready_timeout_ms = 0; /* of a check that there is */
+    assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), ERR_INVALID);
+    spec.ready_timeout_ms = READY_TIMEOUT_MAX_MS + 1;
+    assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), ERR_INVALID);
+    string_list_fini(&spec.ready_command);
     string_list_fini(&spec.command);
     string_list_fini(&spec.env);
 }

@@ -424,7 +424,7 @@ static void test_every_inventory(void **state)
     inventory_there_and_back(false);
 }
 
-/* A spec whose command and environment have SPEC_LIST_MAX words of this length each. */
+/* A spec whose command, environment and ready check have SPEC_LIST_MAX words of this length each. */
 static struct sandbox_spec a_spec(size_t word_len)
 {
     struct sandbox_spec spec = {.image = bytes_of(SPEC_IMAGE_MAX + 1),
@@ -433,7 +433,9 @@ static struct sandbox_spec a_spec(size_t word_len)
                                 .network = NETWORK_EGRESS,
                                 .use_image_command = true,
                                 .idle_timeout_seconds = INT64_MAX,
-                                .shm_bytes = INT64_MAX};
+                                .shm_bytes = INT64_MAX,
+                                .ready_interval_ms = READY_INTERVAL_MAX_MS,
+                                .ready_timeout_ms = READY_TIMEOUT_MAX_MS};
     char *word = bytes_of(word_len + 1);
     word[word_len] = spec.image[SPEC_IMAGE_MAX] = spec.runtime[SPEC_IMAGE_MAX] = spec.user[SPEC_USER_MAX] = 0;
 #define MOST_LEVEL(name) spec.levels.name = 3600;
@@ -442,6 +444,7 @@ static struct sandbox_spec a_spec(size_t word_len)
     for (size_t i = 0; i < SPEC_LIST_MAX; i++) {
         string_list_add(&spec.command, word);
         string_list_add(&spec.env, word);
+        string_list_add(&spec.ready_command, word);
     }
     free(word);
     return spec;
@@ -490,8 +493,8 @@ static void sealed_there_and_back(void)
 static void test_every_spec(void **state)
 {
     sealed_there_and_back();
-    spec_there_and_back((SPEC_PACKED_MAX - 2048) / (2 * SPEC_LIST_MAX) - 3, false);
-    spec_there_and_back(40, true);
+    spec_there_and_back((SPEC_PACKED_MAX - 2048) / (3 * SPEC_LIST_MAX) - 3, false);
+    spec_there_and_back(25, true);
     spec_there_and_back(0, false);
     spec_there_and_back(0, true);
 }

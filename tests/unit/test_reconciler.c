@@ -340,7 +340,7 @@ static void test_what_ended_before_its_deadline_did_not_expire(void **state)
 static void test_a_command_that_has_begun_is_not_begun_again(void **state)
 {
     struct reconciler *reconciler = restored(PHASE_STARTING, HOUR_MS);
-    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, &effects);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, false, &effects);
     assert_null(last_of(RECONCILER_REMOVE));
     assert_null(last_of(RECONCILER_START));
     assert_null(
@@ -353,7 +353,7 @@ static void test_a_command_that_has_begun_is_not_begun_again(void **state)
 static void test_a_disk_that_takes_nothing_keeps_no_running_one_secret(void **state)
 {
     struct reconciler *reconciler = restored(PHASE_STARTING, HOUR_MS);
-    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, &effects);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, false, &effects);
     reconciler_saved(reconciler, 110, &id, false, &effects);
     assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(reconciler);
@@ -531,6 +531,101 @@ static void test_new_limits_outlive_the_agent(void **state)
     end(next);
 }
 
+/* --- ready checks --- */
+
+/* Its command has begun, and its ready check goes on. */
+static struct reconciler *checked(uint64_t now, uint64_t lifetime_ms)
+{
+    uint8_t random[10] = {1};
+    struct reconciler *reconciler = reconciler_new();
+    id = sandbox_id_make(7, random);
+    struct desired_state desired = {
+        .id = id, .generation = 1, .remaining_ms = lifetime_ms, .spec = (uint8_t *)"x", .spec_len = 1};
+    struct start_result result = {.ok = true, .unready = true};
+    start_times_add(&result.times, START_TIME_COMMAND, 5);
+    reconciler_effects_clear(&effects);
+    reconciler_desired(reconciler, now, &desired, &effects);
+    settle(reconciler, now);
+    reconciler_effects_clear(&effects);
+    reconciler_started(reconciler, now, &id, &result, &effects);
+    assert_non_null(last_of(RECONCILER_CHECK));
+    assert_null(last_of(RECONCILER_REPORT));
+    settle(reconciler, now);
+    reconciler_effects_clear(&effects);
+    return reconciler;
+}
+
+static void test_it_runs_once_it_is_ready_and_that_is_on_disk(void **state)
+{
+    struct reconciler *reconciler = checked(1000, HOUR_MS);
+    struct sandbox_status inventory;
+    assert_int_equal(reconciler_inventory(reconciler, 1100, &inventory, 1), 1);
+    assert_int_equal(inventory.state, SANDBOX_STARTING);
+    reconciler_pause(reconciler, 1200, &id, "idle", &effects); /* it waits for its check, and is not idle */
+    reconciler_ready(reconciler, 3000, &id, &effects);
+    assert_null(last_of(RECONCILER_REPORT));
+    settle(reconciler, 3000);
+    const struct sandbox_status *status = &last_of(RECONCILER_REPORT)->status;
+    assert_int_equal(status->state, SANDBOX_RUNNING);
+    assert_int_equal(status->start.ms[START_TIME_READY], 2000);
+    assert_int_equal(status->started_ago_ms, 0);
+    reconciler_not_ready(reconciler, 4000, &id, "late", &effects); /* says nothing any more */
+    assert_int_equal(reconciler_find(reconciler, &id)->reason, REASON_NONE);
+    end(reconciler);
+}
+
+static void test_one_that_does_not_get_ready_never_ran(void **state)
+{
+    struct reconciler *reconciler = checked(1000, HOUR_MS);
+    reconciler_not_ready(reconciler, 3000, &id, "its ready check failed", &effects);
+    assert_non_null(last_of(RECONCILER_KILL));
+    settle(reconciler, 3000);
+    reconciler_ready(reconciler, 3100, &id, &effects); /* too late */
+    reconciler_dead(reconciler, 3200, &id, NULL, &effects);
+    settle(reconciler, 3200);
+    reconciler_removed(reconciler, 3300, &id, true, &effects);
+    settle(reconciler, 3300);
+    const struct sandbox_status *status = &last_of(RECONCILER_REPORT)->status;
+    assert_int_equal(status->state, SANDBOX_FAILED);
+    assert_int_equal(status->reason, REASON_START_FAILED);
+    assert_string_equal(status->detail, "its ready check failed");
+    assert_false(status->ran);
+    end(reconciler);
+}
+
+static void test_what_ends_it_does_not_wait_for_its_check(void **state)
+{
+    struct reconciler *reconciler = checked(1000, 5000);
+    reconciler_tick(reconciler, 6000, &effects);
+    assert_non_null(last_of(RECONCILER_KILL));
+    assert_int_equal(reconciler_find(reconciler, &id)->reason, REASON_EXPIRED);
+    end(reconciler);
+    reconciler = checked(1000, HOUR_MS);
+    struct sandbox_exit exit = ending_exited(3);
+    reconciler_dead(reconciler, 2000, &id, &exit, &effects);
+    settle(reconciler, 2000);
+    reconciler_removed(reconciler, 2100, &id, true, &effects);
+    settle(reconciler, 2100);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_STOPPED);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.exit_code, 3);
+    end(reconciler);
+}
+
+static void test_a_check_begins_again_after_a_restart(void **state)
+{
+    struct reconciler *reconciler = checked(1000, HOUR_MS), *next = reconciler_new();
+    reconciler_restore(next, reconciler_find(reconciler, &id));
+    reconciler_found(next, 2000, &id, true, NULL, &effects);
+    assert_non_null(last_of(RECONCILER_CHECK));
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_STARTING);
+    reconciler_free(reconciler);
+    end(next);
+    reconciler = restored(PHASE_STARTING, HOUR_MS);
+    reconciler_adopted(reconciler, 100, &id, ENFORCE_MEMORY, false, true, &effects);
+    assert_non_null(last_of(RECONCILER_CHECK));
+    end(reconciler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +656,10 @@ int main(void)
         cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
         cmocka_unit_test(test_somebody_elses_pause_is_reported_and_then_undone),
         cmocka_unit_test(test_somebody_elses_pause_that_is_found_idle),
+        cmocka_unit_test(test_it_runs_once_it_is_ready_and_that_is_on_disk),
+        cmocka_unit_test(test_one_that_does_not_get_ready_never_ran),
+        cmocka_unit_test(test_what_ends_it_does_not_wait_for_its_check),
+        cmocka_unit_test(test_a_check_begins_again_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

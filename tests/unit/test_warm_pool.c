@@ -70,6 +70,28 @@ static void test_the_base_image_has_its_minimum(void **state)
     assert_int_equal(fill(), MIN);
 }
 
+/* Those of a template: though nobody asks, and until it is taken back. */
+static void test_a_floor_stands_whatever_is_asked_for(void **state)
+{
+    const struct warm_floor floors[] = {{other, 2}, {other, 1}};
+    struct sandbox_id taken;
+    set_policy(0, MAX);
+    assert_int_equal(fill(), 0);
+    cluster_state_warm_floors(cluster, now, floors, 2);
+    assert_int_equal(fill(), 3);
+    now += LATER_MS;
+    assert_int_equal(fill(), 3);
+    assert_true(take(&other, &taken));
+    admit(&taken);
+    now += LATER_MS; /* the node is not busy with its start any more */
+    assert_int_equal(fill(), 3);
+    cluster_state_warm_floors(cluster, now, floors, 1);
+    now += LATER_MS;
+    assert_int_equal(fill(), 2);
+    cluster_state_warm_floors(cluster, now, NULL, 0);
+    assert_int_equal(fill(), 0);
+}
+
 static void test_there_are_as_many_as_are_asked_for_at_once(void **state)
 {
     struct sandbox_id id;
@@ -371,6 +393,7 @@ int main(void)
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     static const struct CMUnitTest tests[] = {
         EACH(test_the_base_image_has_its_minimum),
+        EACH(test_a_floor_stands_whatever_is_asked_for),
         EACH(test_there_are_as_many_as_are_asked_for_at_once),
         EACH(test_each_class_has_its_share),
         EACH(test_none_is_made_while_a_sandbox_starts),

@@ -194,9 +194,9 @@ static void test_one_user_does_not_fill_the_table_of_classes(void **state)
         class.shm_bytes = i;
         warm_demand_note(&demand, now, &class, "usr_3");
     }
-    assert_int_equal(warm_demand_of(&demand, now, &base), 1);
-    assert_int_equal(warm_demand_of(&demand, now, &other), 1);
-    assert_int_equal(warm_demand_of(&demand, now, &class), 1);
+    assert_int_equal(warm_demand_peak(warm_demand_find(&demand, &base), now), 1);
+    assert_int_equal(warm_demand_peak(warm_demand_find(&demand, &other), now), 1);
+    assert_int_equal(warm_demand_peak(warm_demand_find(&demand, &class), now), 1);
 }
 
 static void test_classes_take_turns(void **state)

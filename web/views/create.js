@@ -24,6 +24,7 @@ function bodyOf(form) {
     const text = (name) => form[name] ?? "";
     const body = {
         name: text("name").trim() || undefined,
+        template: text("template").trim() || undefined,
         image: text("image").trim() || undefined,
         command: text("command").trim() ? ["/bin/sh", "-c", text("command")] : undefined,
         use_image_command: form.own ? true : undefined,
@@ -78,6 +79,7 @@ function Form({ usage }) {
             <fieldset class="card"><legend class="hidden">What runs</legend><h2>What runs</h2>
                 <div class="fields">
                     <${Field} label="Name" ...${field("name")} pointer="/name" hint="To find it again; may be left empty." />
+                    <${Field} label="Template" ...${field("template")} pointer="/template" hint="Its name, or NAME@NUMBER; what is filled in here goes before." />
                     <${Field} label="Image" ...${field("image")} pointer="/image" placeholder="corral-base:latest" hint="From the registries that are allowed." />
                     <div class="wide">
                         <${Field} label="Command" pointer="/command" error=${error} hint="Run by sh -c; the sandbox ends with it. Empty: it idles until it is used.">

@@ -114,6 +114,7 @@ function Facts({ sandbox }) {
     const labels = Object.entries(sandbox.labels);
     const facts = [
         ["Image", html`<span class="mono">${sandbox.image}</span>`],
+        ["Template", sandbox.template ? html`<span class="mono">${sandbox.template}</span>` : "none"],
         ["User", html`<${UserName} id=${sandbox.user} />, tier ${sandbox.tier}`],
         ["Node", `${sandbox.node ?? "–"}${sandbox.region ? `, region ${sandbox.region}` : ""}`],
         ["Created", html`<${Time} at=${sandbox.created_at} />`],
