@@ -22,7 +22,8 @@ sql "insert into users (id, name, tier) values ('usr_1', 'u', 'enterprise');
     set session_replication_role = default;
     create sequence numbers;
     -- The hour that the tests are about: two days ago.
-    create function hour() returns timestamptz language sql stable as \$\$ select packing_until() - interval '2 days' \$\$;
+    create table hours as select packing_until() - interval '2 days' as at; -- the same in all of this test, also where an hour ends in it
+    create function hour() returns timestamptz language sql stable as \$\$ select at from hours \$\$;
     -- Samples of a sandbox from a moment on, one each ten seconds; returns stored and refused.
     create function send(node text, id text, since timestamptz, n integer, every interval default '10 s') returns text language sql as \$\$
         select stored || ' ' || refused from add_samples(node, 7, array(select id from generate_series(1, n)),

@@ -18,7 +18,8 @@ sql "insert into users (id, name, tier) values ('usr_1', 'u', 'enterprise'), ('u
             'running', case when n < 3 then '{\"team\": \"a\"}' else '{}' end::jsonb, '', now() - interval '5 days', now() + interval '1 day'
         from generate_series(1, 5) n;
     set session_replication_role = default;
-    create function hour() returns timestamptz language sql stable as \$\$ select packing_until() - interval '2 hours' \$\$;
+    create table hours as select packing_until() - interval '2 hours' as at; -- the same in all of this test, also where an hour ends in it
+    create function hour() returns timestamptz language sql stable as \$\$ select at from hours \$\$;
     -- n samples from a moment on, one each ten seconds, numbered from \`number\`: memory rises by a MiB each, from \`mib\`.
     create function send(n integer, id text, number bigint, since timestamptz, mib bigint, cpu integer) returns text language sql as \$\$
         select stored || ' ' || refused from add_samples('h', 7, array(select id from generate_series(1, n)),
