@@ -28,7 +28,7 @@ struct column {
 /* The value at a path of names with points between them; NULL where there is none. The object's. */
 const json_t *print_at(const json_t *object, const char *path);
 
-/* Prints a table of these objects. limit: at most so many rows, 0 for all. */
+/* Prints a table of these objects. limit: as table_print has it. */
 void print_table(const json_t *items, const struct column *columns, size_t count, bool with_heads,
                  size_t limit);
 

@@ -163,7 +163,8 @@ void table_print(const struct table *t, bool with_heads, size_t limit)
 {
     int widths[TABLE_COLUMNS_MAX], terminal = term_width();
     bool colour = term_has_colours();
-    size_t rows = limit && t->rows > limit ? limit - 1 : t->rows;
+    size_t rows =
+        limit && terminal && t->rows > limit ? limit - 1 : t->rows; /* for a program all are shown */
     natural_widths(t, with_heads, widths);
     if (terminal)
         table_fit(widths, t->columns, t->count, terminal);

@@ -33,7 +33,8 @@ void table_fini(struct table *t);
 /* Adds a cell to the last row, or begins the next row. Takes text. */
 void table_add(struct table *t, char *text, enum table_colour colour);
 
-/* Prints heads and rows on standard output. limit: at most so many rows, 0 for all; the rest is counted. */
+/* Prints heads and rows on standard output. limit: on a terminal at most so many rows, 0 for all;
+ * the rest is counted. */
 void table_print(const struct table *t, bool with_heads, size_t limit);
 
 /*

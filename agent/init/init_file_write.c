@@ -20,36 +20,29 @@ static int look_at(const struct init_file_place *place, struct stat *st, bool *t
 }
 
 /*
- * The kernel moves what is in the pipe to the file, in one copy instead of two. False where it does not do
- * that for this file (not under gVisor): nothing was taken then.
+ * The kernel moves what is in the pipe to the file, in one copy instead of two, as long as it does. Whether
+ * that was all, or why it does not go on, a read and a write tell: gVisor says that the pipe has ended as
+ * soon as it is empty.
  */
-static bool move_bytes(int in, int fd, int *error)
+static void move_bytes(int in, int fd)
 {
-    for (bool any = false;; any = true) {
-        ssize_t n = splice(in, NULL, fd, NULL, PIPE_BYTES, SPLICE_F_MOVE);
-        while (n < 0 && errno == EINTR)
-            n = splice(in, NULL, fd, NULL, PIPE_BYTES, SPLICE_F_MOVE);
-        *error = n < 0 ? errno : 0;
-        if (n < 0 && !any && (errno == EINVAL || errno == ENOSYS || errno == EPERM))
-            return false;
-        if (n <= 0)
-            return true;
-    }
+    ssize_t n;
+    do
+        n = splice(in, NULL, fd, NULL, PIPE_BYTES, SPLICE_F_MOVE);
+    while (n > 0 || (n < 0 && errno == EINTR));
 }
 
 static int take_bytes(int in, int fd)
 {
     static char bytes[131072];
-    int error;
-    if (move_bytes(in, fd, &error))
-        return error;
+    move_bytes(in, fd);
     for (;;) {
         ssize_t n = read(in, bytes, sizeof bytes);
         if (n == 0)
             return 0;
         if (n < 0 && errno != EINTR)
             return errno;
-        error = n > 0 ? init_file_print(fd, bytes, (size_t)n) : 0;
+        int error = n > 0 ? init_file_print(fd, bytes, (size_t)n) : 0;
         if (error)
             return error;
     }

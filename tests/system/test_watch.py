@@ -267,7 +267,7 @@ def test_a_client_that_does_not_read(corral, user, sandbox, shell):
                   f"X-API-Key: {user.session.headers['X-API-Key']}\r\n\r\n".encode())
         s.settimeout(60)
         assert s.recv(100).startswith(b"HTTP/1.1 200")
-        shell("mkdir storm; cd storm; for i in 1 2 3 4 5; do seq 1 10000 | sed s/^/$i./ | xargs touch; find . -type f -exec rm {} +; done; mkdir later")
+        shell("mkdir storm; cd storm; for i in 1 2 3; do seq 1 10000 | sed s/^/$i./ | xargs touch; find . -type f -exec rm {} +; done; mkdir later")
         read_until(s, b'"changes_lost"')
         # In a folder that was made while changes were lost. More may be lost while the client takes what waits: again, then.
         read_until(s, b"/workspace/storm/later/f", lambda: shell("rm -f storm/later/f; echo >storm/later/f"))
