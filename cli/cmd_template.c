@@ -38,10 +38,14 @@ static int clear(void *body, const char *field)
     return json_object_set_new(body, field, json_null());
 }
 
-/* The body of what was said; the words behind "--" are the command. NULL: it is not right, and that is told.
- */
+/* The body of what was said of the template that is named; the words behind "--" are the command. NULL: it is
+ * not right, and that is told. */
 static json_t *said(struct cli *cli, int argc, char **argv)
 {
+    if (!cli_before(cli)) {
+        (void)!cli_usage(cli, "needs the name of the template");
+        return NULL;
+    }
     const char *ready = cli_option(cli, "ready"), *every = cli_option(cli, "ready-interval"),
                *within = cli_option(cli, "ready-timeout");
     json_t *body = cli_body(cli);
@@ -66,13 +70,10 @@ static json_t *said(struct cli *cli, int argc, char **argv)
 
 static int create(struct cli *cli, int argc, char **argv)
 {
-    const char *name = cli_before(cli);
-    json_t *body = name ? said(cli, argc, argv) : NULL;
-    if (!name)
-        return cli_usage(cli, "needs the name of the template");
+    json_t *body = said(cli, argc, argv);
     if (!body)
         return CLI_USAGE;
-    json_object_set_new(body, "name", json_string(name));
+    json_object_set_new(body, "name", json_string(cli_before(cli)));
     if (cli_option(cli, "shared"))
         json_object_set_new(body, "shared", json_true());
     return cli_show(cli, "POST", TEMPLATES, body);
@@ -100,13 +101,10 @@ static char *path_of(const struct cli *cli, const char *name)
 
 static int set(struct cli *cli, int argc, char **argv)
 {
-    const char *name = cli_before(cli);
-    json_t *body = name ? said(cli, argc, argv) : NULL;
-    if (!name)
-        return cli_usage(cli, "needs the name of the template");
+    json_t *body = said(cli, argc, argv);
     if (!body)
         return CLI_USAGE;
-    CLEANUP(mem_free_ptr) char *path = path_of(cli, name);
+    CLEANUP(mem_free_ptr) char *path = path_of(cli, cli_before(cli));
     return cli_change(cli, path, body, "--memory 256M");
 }
 
